@@ -5,6 +5,10 @@
 
 use slab::Slab;
 
+/// Bits of a generation, so that a key fits into a poll token beside its kind. A stale key would have
+/// to sleep through 16 million insertions to be taken for another.
+pub const GENERATION_BITS: u32 = 24;
+
 /// Names one entry of one [`Slots`], for as long as that entry lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
@@ -42,10 +46,10 @@ impl<T> Slots<T> {
         Slots { slab: Slab::new(), next_generation: 0 }
     }
 
-    /// Keeps `value`; its key was never handed out before (within 2^32 insertions).
+    /// Keeps `value`; its key was not handed out before.
     pub fn insert(&mut self, value: T) -> Key {
         let generation = self.next_generation;
-        self.next_generation = generation.wrapping_add(1);
+        self.next_generation = (generation + 1) & ((1 << GENERATION_BITS) - 1);
         Key { index: self.slab.insert((generation, value)) as u32, generation }
     }
 
