@@ -1,0 +1,53 @@
+//! What users can say, whichever way it reaches us: one definition for the console, scripts and
+//! (later) the control socket.
+
+mod parse;
+pub mod table;
+mod target;
+
+pub(crate) use parse::nearest;
+pub use parse::{LINE_BYTES_MAX, ParseError, parse};
+pub use target::Target;
+
+use crate::signal::Signal;
+
+/// Names one order until its answer is done. Never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// One parsed line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Changes something: a matter for the supervisor.
+    Order(Order),
+    /// Only looks: answered at once from what is known.
+    Query(Query),
+}
+
+/// A wish that changes something. It may take a while until it is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Bring up.
+    Start(Vec<Target>),
+    /// Bring down.
+    Stop(Vec<Target>),
+    /// Bring down if up, then up.
+    Restart(Vec<Target>),
+    /// Send a signal to the processes.
+    Signal(Signal, Vec<Target>),
+    /// Stop everything, then leave.
+    Shutdown,
+}
+
+/// A question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// The table of instances; no target means all.
+    Status(Vec<Target>),
+    /// Process ids; no target means the supervisor's own.
+    Pid(Vec<Target>),
+    /// The list of commands, or one of them in detail.
+    Help(Option<&'static table::Row>),
+    /// The version of the supervisor.
+    Version,
+}

@@ -1,0 +1,145 @@
+//! A line of text to a command.
+
+use std::fmt;
+
+use super::table::{self, ROWS, Row, Verb};
+use super::{Command, Order, Query, Target};
+use crate::signal::Signal;
+
+/// Longest line that is taken for a command, in bytes; nobody types more, and a file of noise that
+/// was piped in by mistake must not cost memory.
+pub const LINE_BYTES_MAX: usize = 4096;
+
+/// Why a line is no command, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseError(String);
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Parses one line; `None` is a line that says nothing (blank, or a `#` comment).
+///
+/// # Errors
+/// An unknown command, missing or superfluous arguments, no such signal.
+pub fn parse(line: &str) -> Result<Option<Command>, ParseError> {
+    if line.len() > LINE_BYTES_MAX {
+        return Err(ParseError(format!("a line of more than {LINE_BYTES_MAX} bytes is no command")));
+    }
+    let mut words = line.split_whitespace();
+    let Some(name) = words.next().filter(|word| !word.starts_with('#')) else {
+        return Ok(None);
+    };
+    let row = table::find(name).ok_or_else(|| unknown(name))?;
+    let words: Vec<&str> = words.collect();
+    command(row, &words).map(Some)
+}
+
+fn command(row: &'static Row, words: &[&str]) -> Result<Command, ParseError> {
+    let targets = |words: &[&str]| -> Vec<Target> { words.iter().copied().map(Target::parse).collect() };
+    let some_targets = |words: &[&str]| match words {
+        [] => Err(usage(row)),
+        words => Ok(targets(words)),
+    };
+    let nothing = || if words.is_empty() { Ok(()) } else { Err(usage(row)) };
+    Ok(match row.verb {
+        Verb::Status => Command::Query(Query::Status(targets(words))),
+        Verb::Pid => Command::Query(Query::Pid(targets(words))),
+        Verb::Start => Command::Order(Order::Start(some_targets(words)?)),
+        Verb::Stop => Command::Order(Order::Stop(some_targets(words)?)),
+        Verb::Restart => Command::Order(Order::Restart(some_targets(words)?)),
+        Verb::Signal => {
+            let (name, rest) = words.split_first().ok_or_else(|| usage(row))?;
+            let signal = Signal::parse(name).ok_or_else(|| {
+                ParseError(format!("{name}: no such signal{}", nearest(name, Signal::names())))
+            })?;
+            Command::Order(Order::Signal(signal, some_targets(rest)?))
+        }
+        Verb::Help => match words {
+            [] => Command::Query(Query::Help(None)),
+            [name] => Command::Query(Query::Help(Some(table::find(name).ok_or_else(|| unknown(name))?))),
+            _ => return Err(usage(row)),
+        },
+        Verb::Version => {
+            nothing()?;
+            Command::Query(Query::Version)
+        }
+        Verb::Exit => {
+            nothing()?;
+            Command::Order(Order::Shutdown)
+        }
+    })
+}
+
+fn usage(row: &Row) -> ParseError {
+    ParseError(format!("usage: {} {}", row.names[0], row.arguments).trim_end().to_owned())
+}
+
+fn unknown(name: &str) -> ParseError {
+    let names = ROWS.iter().flat_map(|row| row.names.iter().copied());
+    let shown = name.escape_debug();
+    ParseError(format!("{shown}: unknown command{}; try 'help'", nearest(name, names)))
+}
+
+/// ` (did you mean 'x'?)`, when one of the names is close.
+pub(crate) fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let close = |name: &&str| strsim::damerau_levenshtein(&written.to_lowercase(), &name.to_lowercase());
+    match names.map(|name| (close(&name), name)).min() {
+        Some((distance, name)) if distance <= 2 && distance < name.len().min(written.len()) => {
+            format!(" (did you mean '{name}'?)")
+        }
+        Some(_) | None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(line: &str) -> String {
+        parse(line).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn lines_become_commands() {
+        let target = |text: &str| vec![Target::parse(text)];
+        let order = |order| Ok(Some(Command::Order(order)));
+        assert_eq!(parse("  start   worker:1 "), order(Order::Start(target("worker:1"))));
+        assert_eq!(parse("stop all"), order(Order::Stop(target("all"))));
+        assert_eq!(parse("signal sighup w*"), order(Order::Signal(Signal::HUP, target("w*"))));
+        for leave in ["exit", "quit", "shutdown"] {
+            assert_eq!(parse(leave), order(Order::Shutdown));
+        }
+        assert_eq!(parse("status"), Ok(Some(Command::Query(Query::Status(vec![])))));
+        assert_eq!(parse("pid"), Ok(Some(Command::Query(Query::Pid(vec![])))));
+        assert_eq!(parse(""), Ok(None));
+        assert_eq!(parse(" # a comment"), Ok(None));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        assert_eq!(error("statsu"), "statsu: unknown command (did you mean 'status'?); try 'help'");
+        assert_eq!(error("\u{1b}[2J"), "\\u{1b}[2J: unknown command; try 'help'");
+        assert_eq!(error("start"), "usage: start TARGET...");
+        assert_eq!(error("exit now"), "usage: exit");
+        assert_eq!(error("signal"), "usage: signal SIGNAL TARGET...");
+        assert_eq!(error("signal TERM"), "usage: signal SIGNAL TARGET...");
+        assert_eq!(error("signal TREM w"), "TREM: no such signal (did you mean 'TERM'?)");
+        assert_eq!(error("help frob"), "frob: unknown command; try 'help'");
+        assert_eq!(error(&"x".repeat(5000)), "a line of more than 4096 bytes is no command");
+    }
+
+    #[test]
+    fn every_row_parses_and_explains_itself() {
+        for row in &ROWS {
+            let arguments = row.arguments.replace("SIGNAL", "TERM").replace(['[', ']', '.'], "");
+            let arguments = arguments.replace("COMMAND", "start");
+            for name in row.names {
+                assert!(parse(&format!("{name} {arguments}")).unwrap().is_some(), "{name}");
+            }
+            assert!(row.help().len() > 1);
+        }
+    }
+}

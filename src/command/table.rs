@@ -1,0 +1,135 @@
+//! The one list of commands: it feeds the parser, help, and whatever completes or documents them.
+
+/// One command.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its name first, then other names of it.
+    pub names: &'static [&'static str],
+    /// Its arguments, as help shows them.
+    pub arguments: &'static str,
+    /// What it does, in one line.
+    pub summary: &'static str,
+    /// More about it, for `help NAME`.
+    pub details: &'static str,
+    pub(super) verb: Verb,
+}
+
+/// What a row means to the parser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Status,
+    Start,
+    Stop,
+    Restart,
+    Signal,
+    Pid,
+    Help,
+    Version,
+    Exit,
+}
+
+/// How targets are written; shown below `help`.
+pub const TARGETS: &str = "\
+A TARGET is worker (all its instances), worker:1, worker:*, a glob such as w*,
+a state such as @FATAL, or all.";
+
+/// Every command, in the order of help.
+pub const ROWS: [Row; 9] = [
+    Row {
+        names: &["status"],
+        arguments: "[TARGET...]",
+        summary: "show state, pid, uptime and what happened last",
+        details: "Shows every instance, or those named, in the order of the configuration.",
+        verb: Verb::Status,
+    },
+    Row {
+        names: &["start"],
+        arguments: "TARGET...",
+        summary: "start instances",
+        details: "Finished when each of them is RUNNING or FATAL. An instance that waits for a retry is\n\
+                  tried at once; its counters start anew.",
+        verb: Verb::Start,
+    },
+    Row {
+        names: &["stop"],
+        arguments: "TARGET...",
+        summary: "stop instances",
+        details: "Sends each its stopsignal and, after its stoptime, SIGKILL. Finished when each of them\n\
+                  and its process group are gone. A retry that was waiting is cancelled.",
+        verb: Verb::Stop,
+    },
+    Row {
+        names: &["restart"],
+        arguments: "TARGET...",
+        summary: "stop instances if they run, then start them",
+        details: "Finished when each of them is RUNNING again, or FATAL.",
+        verb: Verb::Restart,
+    },
+    Row {
+        names: &["signal"],
+        arguments: "SIGNAL TARGET...",
+        summary: "send a signal to the processes of instances",
+        details: "SIGNAL is a name or a number: HUP, SIGHUP, 1. Only the process that was started gets it,\n\
+                  not its group.",
+        verb: Verb::Signal,
+    },
+    Row {
+        names: &["pid"],
+        arguments: "[TARGET...]",
+        summary: "show process ids; the supervisor's own without a target",
+        details: "One line for each instance that has a process: its pid if one instance is named by\n\
+                  NAME:N, otherwise its name and pid.",
+        verb: Verb::Pid,
+    },
+    Row {
+        names: &["help", "?"],
+        arguments: "[COMMAND]",
+        summary: "show this list, or more about one command",
+        details: "The same list feeds every face of the supervisor.",
+        verb: Verb::Help,
+    },
+    Row {
+        names: &["version"],
+        arguments: "",
+        summary: "show the version",
+        details: "The version of the supervisor that answers.",
+        verb: Verb::Version,
+    },
+    Row {
+        names: &["exit", "quit", "shutdown"],
+        arguments: "",
+        summary: "stop everything gracefully, then leave",
+        details: "Programs of a higher priority number stop first. On a terminal, Ctrl-D does the same.",
+        verb: Verb::Exit,
+    },
+];
+
+/// The row that has this name.
+pub fn find(name: &str) -> Option<&'static Row> {
+    ROWS.iter().find(|row| row.names.contains(&name))
+}
+
+/// The answer to `help`.
+pub fn help() -> Vec<String> {
+    let usage = |row: &Row| format!("{} {}", row.names[0], row.arguments).trim_end().to_owned();
+    let width = ROWS.iter().map(|row| usage(row).len()).max().unwrap_or(0);
+    let rows = ROWS.iter().map(|row| format!("  {:width$}  {}", usage(row), row.summary));
+    let targets = TARGETS.lines().map(str::to_owned);
+    ["Commands:".to_owned()].into_iter().chain(rows).chain([String::new()]).chain(targets).collect()
+}
+
+impl Row {
+    /// The answer to `help NAME`.
+    pub fn help(&self) -> Vec<String> {
+        let usage = format!("{} {}", self.names[0], self.arguments);
+        let mut lines = vec![format!("{} - {}", usage.trim_end(), self.summary)];
+        lines.extend(self.details.lines().map(|line| format!("  {line}")));
+        if self.names.len() > 1 {
+            lines.push(format!("  Also written: {}", self.names[1..].join(", ")));
+        }
+        if self.arguments.contains("TARGET") {
+            lines.extend(TARGETS.lines().map(|line| format!("  {line}")));
+        }
+        lines
+    }
+}

@@ -1,0 +1,12 @@
+//! HTTP/1.1 without sockets: bytes to requests, requests to routes, answers to bytes.
+
+mod assets;
+mod guard;
+mod request;
+mod response;
+mod route;
+
+pub use guard::is_allowed_host;
+pub use request::{HEAD_BYTES_MAX, Refusal, Request, head_length, parse};
+pub use response::Response;
+pub use route::{Route, route};

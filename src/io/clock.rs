@@ -1,0 +1,27 @@
+//! The only clock: CLOCK_MONOTONIC, so that setting the wall clock moves no timer.
+
+use std::time::{Duration, Instant};
+
+use crate::time::Time;
+
+/// Tells the time since it was made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    origin: Instant,
+}
+
+impl Clock {
+    #[allow(clippy::disallowed_methods)] // This is the one home of the clock.
+    pub(crate) fn start() -> Clock {
+        Clock { origin: Instant::now() }
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        Time::since_start(self.origin.elapsed())
+    }
+
+    /// How long to sleep until `deadline`; zero when it has passed.
+    pub(crate) fn until(&self, deadline: Time) -> Duration {
+        deadline.since(self.now())
+    }
+}

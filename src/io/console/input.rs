@@ -1,0 +1,198 @@
+//! Standard input as lines, without ever blocking on it and without O_NONBLOCK: that flag would
+//! belong to everybody who shares the terminal or the pipe, and outlive us.
+
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry};
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::terminal::INTERRUPT;
+use crate::command::LINE_BYTES_MAX;
+use crate::io::token::Source;
+
+const STDIN: i32 = 0;
+/// What is typed or piped ahead of a command that is being waited for, in bytes; more stays with the
+/// writer.
+const AHEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// What reading gave.
+pub(super) enum Read {
+    /// A line, without its end.
+    Line(String),
+    /// Ctrl-C on a terminal; the line it ended is dropped.
+    Interrupt { line_was_empty: bool },
+    /// Ctrl-D on a terminal.
+    Leave,
+    /// Nothing now.
+    Nothing,
+    /// Nothing ever again.
+    Closed,
+}
+
+/// Standard input.
+pub(super) struct Input {
+    kind: Kind,
+    /// There may be something to read that we have not been told we read to its end.
+    is_readable: bool,
+    pending: Vec<u8>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Terminal,
+    /// A pipe or a socket: poll tells when there is something.
+    Stream,
+    /// Regular files and /dev/null cannot be polled, and never make anyone wait.
+    File,
+    Closed,
+}
+
+impl Input {
+    pub(super) fn open(registry: &Registry) -> Input {
+        let is_terminal = io::stdin().is_terminal();
+        let token = Source::ConsoleInput.token();
+        let registered = registry.register(&mut SourceFd(&STDIN), token, Interest::READABLE);
+        let kind = match (registered, is_terminal) {
+            (Ok(()), true) => Kind::Terminal,
+            (Ok(()), false) => Kind::Stream,
+            (Err(error), false) if error.raw_os_error() == Some(libc::EPERM) => Kind::File,
+            (Err(_), _) => Kind::Closed,
+        };
+        Input { kind, is_readable: kind != Kind::Closed, pending: Vec::new() }
+    }
+
+    pub(super) fn none() -> Input {
+        Input { kind: Kind::Closed, is_readable: false, pending: Vec::new() }
+    }
+
+    pub(super) fn is_terminal(&self) -> bool {
+        self.kind == Kind::Terminal
+    }
+
+    pub(super) fn mark_readable(&mut self) {
+        self.is_readable = true;
+    }
+
+    /// Leaves what is there until the next poll event.
+    pub(super) fn pause(&mut self) {
+        self.is_readable = false;
+    }
+
+    /// Whether there may be something that has not been read, and there is room for it.
+    pub(super) fn is_unread(&self) -> bool {
+        self.is_readable && self.pending.len() < AHEAD_BYTES_MAX
+    }
+
+    pub(super) fn may_have_line(&self) -> bool {
+        self.is_readable || self.pending.contains(&b'\n')
+    }
+
+    /// The next line. With `only_interrupt`, lines stay where they are and only Ctrl-C is looked for.
+    pub(super) fn next(&mut self, registry: &Registry, only_interrupt: bool) -> Read {
+        loop {
+            if let Some(interrupt) = self.take_interrupt() {
+                return interrupt;
+            }
+            if !only_interrupt && let Some(line) = self.take_line() {
+                return Read::Line(line);
+            }
+            if !self.is_unread() {
+                return Read::Nothing;
+            }
+            match self.fill() {
+                Fill::Data => {}
+                Fill::Nothing => {
+                    self.is_readable = false;
+                    return Read::Nothing;
+                }
+                // Ctrl-D. While a command is waited for, it means nothing.
+                Fill::End if self.is_terminal() && !self.is_hung_up() => {
+                    if !only_interrupt {
+                        return Read::Leave;
+                    }
+                }
+                Fill::End => return self.close(registry),
+            }
+        }
+    }
+
+    /// Ctrl-C. Everything typed ahead of it goes too, as with a terminal's own.
+    fn take_interrupt(&mut self) -> Option<Read> {
+        if !self.is_terminal() {
+            return None;
+        }
+        let at = self.pending.iter().position(|byte| *byte == INTERRUPT)?;
+        let line_was_empty = at == 0 || self.pending[at - 1] == b'\n';
+        self.pending.drain(..=at);
+        Some(Read::Interrupt { line_was_empty })
+    }
+
+    /// The end of a file may be a line without an end; half a line of a terminal that has gone is
+    /// nobody's wish.
+    fn close(&mut self, registry: &Registry) -> Read {
+        if self.kind != Kind::File {
+            let _ = registry.deregister(&mut SourceFd(&STDIN));
+        }
+        let kind = std::mem::replace(&mut self.kind, Kind::Closed);
+        self.is_readable = false;
+        if self.pending.is_empty() || kind == Kind::Terminal {
+            return Read::Closed;
+        }
+        self.pending.push(b'\n');
+        self.take_line().map_or(Read::Closed, Read::Line)
+    }
+
+    fn take_line(&mut self) -> Option<String> {
+        let Some(end) = self.pending.iter().position(|byte| *byte == b'\n') else {
+            // Of a line that is too long, just enough is kept for the parser to say so.
+            self.pending.truncate(LINE_BYTES_MAX + 1);
+            return None;
+        };
+        let line: Vec<u8> = self.pending.drain(..=end).collect();
+        Some(String::from_utf8_lossy(&line[..line.len() - 1]).into_owned())
+    }
+
+    fn fill(&mut self) -> Fill {
+        if self.kind != Kind::File && !has_something() {
+            return Fill::Nothing;
+        }
+        let mut chunk = [0; 4096];
+        match nix::unistd::read(io::stdin(), &mut chunk) {
+            Ok(0) => Fill::End,
+            Ok(count) => {
+                self.pending.extend_from_slice(&chunk[..count]);
+                Fill::Data
+            }
+            Err(nix::errno::Errno::EINTR | nix::errno::Errno::EAGAIN) => Fill::Nothing,
+            Err(_) => Fill::End,
+        }
+    }
+
+    /// Whether the terminal or the writer at the other end has gone.
+    pub(super) fn is_hung_up(&self) -> bool {
+        self.kind == Kind::Terminal && events().contains(PollFlags::POLLHUP)
+    }
+}
+
+enum Fill {
+    Data,
+    Nothing,
+    End,
+}
+
+fn has_something() -> bool {
+    events().intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR)
+}
+
+/// What poll(2) says of standard input right now.
+fn events() -> PollFlags {
+    let stdin = io::stdin();
+    let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut fds, PollTimeout::ZERO) {
+        Ok(_) => fds[0].revents().unwrap_or(PollFlags::empty()),
+        Err(_) => PollFlags::empty(),
+    }
+}

@@ -1,0 +1,12 @@
+//! Everything that touches the world. Rooms here know their own crates and the value types of the
+//! core; none knows the [`Supervisor`](crate::supervisor::Supervisor), the event loop or a sibling.
+
+pub(crate) mod clock;
+pub(crate) mod console;
+pub(crate) mod http;
+pub(crate) mod journal;
+pub(crate) mod log_file;
+pub(crate) mod output;
+pub(crate) mod process;
+pub(crate) mod signals;
+pub(crate) mod token;

@@ -1,0 +1,138 @@
+//! From a program's specification to a running process.
+//!
+//! std's `Command` stays on posix_spawn as long as nothing asks for uid, groups or pre_exec; that is
+//! a vfork, whose cost does not grow with our memory. What posix_spawn cannot set for the child
+//! (umask, limits) is set in ourselves around it and taken back: there is one thread, so nobody
+//! else sees it.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::stat::{Mode, umask};
+
+use super::failure::explain;
+use super::limits::FileLimit;
+use crate::config::{Output, ProgramSpec};
+use crate::io::program_path::find_program;
+
+/// Starts processes.
+pub(crate) struct Launcher {
+    null: File,
+    limit: FileLimit,
+}
+
+/// A process that was started, and our ends of its pipes.
+pub(crate) struct Spawned {
+    pub(crate) pid: u32,
+    pub(crate) streams: Streams,
+}
+
+/// Our ends, non-blocking, of the pipes of stdout and stderr, where there are any.
+#[derive(Default)]
+pub(crate) struct Streams {
+    pub(crate) stdout: Option<PipeReader>,
+    pub(crate) stderr: Option<PipeReader>,
+}
+
+/// The child's ends.
+struct ChildStreams {
+    stdin: Stdio,
+    stdout: Stdio,
+    stderr: Stdio,
+}
+
+impl Launcher {
+    pub(crate) fn new(limit: FileLimit) -> io::Result<Launcher> {
+        Ok(Launcher { null: OpenOptions::new().read(true).write(true).open("/dev/null")?, limit })
+    }
+
+    /// Starts instance `number` of `program`.
+    ///
+    /// # Errors
+    /// What could not be done, and why, in words for the user.
+    pub(crate) fn spawn(&self, program: &ProgramSpec, number: u32) -> Result<Spawned, String> {
+        let (streams, child) = self.open_streams(program).map_err(|error| format!("no pipe: {error}"))?;
+        let expand = |template: &crate::config::Template| template.expand(&program.name, number);
+        let workingdir = PathBuf::from(expand(&program.workingdir));
+        let words: Vec<String> = program.cmd.iter().map(expand).collect();
+        let env: Vec<(&str, String)> =
+            program.env.iter().map(|(name, value)| (name.as_str(), expand(value))).collect();
+        let path = env.iter().rev().find(|(name, _)| *name == "PATH").map(|(_, path)| OsString::from(path));
+        let path = path.or_else(|| std::env::var_os("PATH"));
+        let Some(file) = find_program(&words[0], path.as_deref(), &workingdir) else {
+            return Err(explain(&io::Error::from_raw_os_error(nix::libc::ENOENT), &words[0], None, &workingdir));
+        };
+
+        let mut command = Command::new(&file);
+        command.arg0(&words[0]).args(&words[1..]).current_dir(&workingdir).process_group(0);
+        command.envs(env);
+        command.env("TASKMASTER_PROGRAM_NAME", &program.name);
+        command.env("TASKMASTER_PROCESS_NUM", number.to_string());
+        command.env("TASKMASTER_PROCESS_NAME", format!("{}:{number}", program.name));
+        command.stdin(child.stdin).stdout(child.stdout).stderr(child.stderr);
+
+        let spawned = with_umask(program.umask, || self.limit.with_inherited(|| command.spawn()));
+        match spawned {
+            // The handle has nothing to clean up: reaping is the process table's.
+            Ok(child) => Ok(Spawned { pid: child.id(), streams }),
+            Err(error) => Err(explain(&error, &words[0], Some(Path::new(&file)), &workingdir)),
+        }
+    }
+
+    /// Opens everything that the child needs before its limits are in force.
+    fn open_streams(&self, program: &ProgramSpec) -> io::Result<(Streams, ChildStreams)> {
+        let mut ours = Streams::default();
+        let null = || Ok::<_, io::Error>(Stdio::from(self.null.try_clone()?));
+        let mut merged = None;
+        let stdout = match program.stdout {
+            Output::File(_) => {
+                let (reader, writer) = half_blocking_pipe()?;
+                ours.stdout = Some(reader);
+                if program.stderr == Output::Stdout {
+                    merged = Some(Stdio::from(writer.try_clone()?));
+                }
+                Stdio::from(writer)
+            }
+            Output::Inherit => Stdio::inherit(),
+            Output::Discard | Output::Stdout => null()?,
+        };
+        let stderr = match program.stderr {
+            Output::File(_) => {
+                let (reader, writer) = half_blocking_pipe()?;
+                ours.stderr = Some(reader);
+                Stdio::from(writer)
+            }
+            Output::Inherit => Stdio::inherit(),
+            Output::Discard => null()?,
+            Output::Stdout => match (merged, &program.stdout) {
+                (Some(stdout), _) => stdout,
+                (None, Output::Inherit) => Stdio::from(io::stdout().as_fd().try_clone_to_owned()?),
+                (None, Output::File(_) | Output::Discard | Output::Stdout) => null()?,
+            },
+        };
+        Ok((ours, ChildStreams { stdin: null()?, stdout, stderr }))
+    }
+}
+
+/// A pipe of which only our end is non-blocking. A child whose stdout is non-blocking loses output
+/// to EAGAIN, because next to no program expects it.
+fn half_blocking_pipe() -> io::Result<(PipeReader, PipeWriter)> {
+    let (reader, writer) = io::pipe()?;
+    fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    Ok((reader, writer))
+}
+
+/// Runs `spawn` under the umask that the child is to have; `None` is ours, inherited as it is.
+fn with_umask<T>(mask: Option<u32>, spawn: impl FnOnce() -> T) -> T {
+    let Some(mask) = mask else { return spawn() };
+    let ours = umask(Mode::from_bits_truncate(mask));
+    let result = spawn();
+    umask(ours);
+    result
+}

@@ -1,0 +1,125 @@
+//! Which process belongs to which run: the only place that signals and reaps.
+//!
+//! A pid is signalled only while it is in here, that is, while it has not been reaped; the kernel
+//! cannot have given it to somebody else. The same holds for a group whose leader is reaped: its
+//! number stays taken while it has members, and as we are their subreaper none of them vanishes
+//! before we reap it.
+
+use std::collections::HashMap;
+use std::io;
+
+use nix::libc;
+
+use crate::signal::Signal;
+use crate::slots::Key;
+use crate::supervisor::{ExitStatus, Run, Scope};
+
+/// Processes that we started and have not reaped, and groups that are to be seen gone.
+#[derive(Default)]
+pub(crate) struct Processes {
+    leaders: HashMap<u32, Leader>,
+    /// Groups whose leader is reaped, by their id.
+    groups: HashMap<u32, Run>,
+}
+
+struct Leader {
+    run: Run,
+    /// The pipes it writes to, to be drained when it ends.
+    pipes: [Option<Key>; 2],
+}
+
+/// A process of ours that has ended.
+pub(crate) struct Reaped {
+    pub(crate) run: Run,
+    pub(crate) status: ExitStatus,
+    pub(crate) pipes: [Option<Key>; 2],
+}
+
+impl Processes {
+    /// Makes us the parent of every orphan among our descendants, so that the last process of a
+    /// group tells us its end, whoever started it (prctl(2), PR_SET_CHILD_SUBREAPER).
+    pub(crate) fn new() -> Processes {
+        if let Err(errno) = nix::sys::prctl::set_child_subreaper(true) {
+            log::warn!("cannot adopt orphans, so the end of a process group may be seen late: {errno}");
+        }
+        Processes::default()
+    }
+
+    pub(crate) fn insert(&mut self, pid: u32, run: Run, pipes: [Option<Key>; 2]) {
+        self.leaders.insert(pid, Leader { run, pipes });
+    }
+
+    /// Sends a signal to a process, or a group, that is still `run`'s.
+    pub(crate) fn signal(&self, run: Run, pid: u32, signal: Signal, scope: Scope) -> io::Result<()> {
+        let is_leader = self.leaders.get(&pid).is_some_and(|leader| leader.run == run);
+        let is_group = scope == Scope::Group && self.groups.get(&pid) == Some(&run);
+        if !is_leader && !is_group {
+            return Ok(());
+        }
+        let whom = match scope {
+            Scope::Leader => pid.cast_signed(),
+            Scope::Group => -pid.cast_signed(),
+        };
+        // SAFETY: kill(2) touches no memory of ours. nix's kill does not know real-time signals.
+        match unsafe { libc::kill(whom, signal.number()) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()).or_else(|error| match error.raw_os_error() {
+                Some(libc::ESRCH) => Ok(()),
+                _ => Err(error),
+            }),
+        }
+    }
+
+    /// The next child that has ended, ours or adopted, until there is none. SIGCHLD says only that
+    /// there is at least one.
+    pub(crate) fn reap(&mut self) -> Option<Reaped> {
+        loop {
+            let mut status = 0;
+            // SAFETY: waitpid(2) writes one int. nix's waitpid fails on death by a real-time signal,
+            // after it has reaped the process.
+            let pid = unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG) };
+            let pid = u32::try_from(pid).ok().filter(|pid| *pid != 0)?;
+            let Some(status) = decode(status) else { continue };
+            match self.leaders.remove(&pid) {
+                Some(Leader { run, pipes }) => return Some(Reaped { run, status, pipes }),
+                None => log::debug!("reaped pid {pid}, an orphan of a program: {status}"),
+            }
+        }
+    }
+
+    /// From now on [`Processes::gone_groups`] tells when nothing is left of this group.
+    pub(crate) fn watch_group(&mut self, pid: u32, run: Run) {
+        self.groups.insert(pid, run);
+    }
+
+    /// Watched groups of which nothing is left; each is told once. Ask after every reaping.
+    pub(crate) fn gone_groups(&mut self) -> Vec<Run> {
+        if self.groups.is_empty() {
+            return Vec::new();
+        }
+        let gone = |pid: &u32| {
+            // SAFETY: signal 0 only asks whether anybody is there.
+            let there = unsafe { libc::kill(-pid.cast_signed(), 0) } == 0
+                || io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH);
+            !there
+        };
+        self.groups.extract_if(|pid, _| gone(pid)).map(|(_, run)| run).collect()
+    }
+
+    /// The end of a panic: everything that was started gets SIGTERM, then SIGKILL.
+    pub(crate) fn living(&self) -> impl Iterator<Item = u32> {
+        self.leaders.keys().chain(self.groups.keys()).copied()
+    }
+}
+
+/// What waitpid(2) reported, if it was an end.
+fn decode(status: i32) -> Option<ExitStatus> {
+    if libc::WIFEXITED(status) {
+        return Some(ExitStatus::Code(libc::WEXITSTATUS(status)));
+    }
+    if libc::WIFSIGNALED(status) {
+        let signal = Signal::from_number(libc::WTERMSIG(status))?;
+        return Some(ExitStatus::Signal { signal, core_dumped: libc::WCOREDUMP(status) });
+    }
+    None
+}

@@ -1,0 +1,102 @@
+//! CPU and memory of processes, from /proc/PID/stat (proc_pid_stat(5)).
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use nix::unistd::{SysconfVar, sysconf};
+
+use crate::time::Time;
+
+/// Readings are kept this long: two dashboards cost as much as one.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// What a process uses.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Usage {
+    /// Share of one CPU since the reading before, in percent.
+    pub(crate) cpu_percent: f64,
+    /// Resident memory.
+    pub(crate) rss_bytes: u64,
+}
+
+/// The latest readings; taken only when somebody looks.
+pub(crate) struct Usages {
+    read_at: Option<Time>,
+    by_pid: HashMap<u32, Reading>,
+    page_bytes: u64,
+    ticks_per_second: f64,
+}
+
+#[derive(Clone, Copy)]
+struct Reading {
+    cpu_ticks: u64,
+    at: Time,
+    usage: Usage,
+}
+
+impl Usages {
+    pub(crate) fn new() -> Usages {
+        let ask = |what, default| sysconf(what).ok().flatten().unwrap_or(default);
+        Usages {
+            read_at: None,
+            by_pid: HashMap::new(),
+            page_bytes: ask(SysconfVar::PAGE_SIZE, 4096).unsigned_abs(),
+            ticks_per_second: ask(SysconfVar::CLK_TCK, 100) as f64,
+        }
+    }
+
+    /// Reads again for these processes (pid and start), unless that was just done.
+    pub(crate) fn refresh(&mut self, now: Time, processes: impl Iterator<Item = (u32, Time)>) {
+        if self.read_at.is_some_and(|at| now - at < FRESH) {
+            return;
+        }
+        self.read_at = Some(now);
+        let before = std::mem::take(&mut self.by_pid);
+        for (pid, started) in processes {
+            let Some((cpu_ticks, rss_pages)) = read_stat(pid) else { continue };
+            let earlier = before.get(&pid).filter(|reading| reading.at >= started);
+            let (ticks_then, then) = earlier.map_or((0, started), |reading| (reading.cpu_ticks, reading.at));
+            let seconds = (now - then).as_secs_f64().max(0.001);
+            let cpu_seconds = cpu_ticks.saturating_sub(ticks_then) as f64 / self.ticks_per_second;
+            let usage =
+                Usage { cpu_percent: 100.0 * cpu_seconds / seconds, rss_bytes: rss_pages * self.page_bytes };
+            self.by_pid.insert(pid, Reading { cpu_ticks, at: now, usage });
+        }
+    }
+
+    pub(crate) fn get(&self, pid: u32) -> Option<Usage> {
+        self.by_pid.get(&pid).map(|reading| reading.usage)
+    }
+}
+
+/// CPU ticks and resident pages of a process.
+fn read_stat(pid: u32) -> Option<(u64, u64)> {
+    parse_stat(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The second field is the program's name in parentheses and may hold anything, so counting starts
+/// behind the last parenthesis, with the third field.
+fn parse_stat(stat: &str) -> Option<(u64, u64)> {
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+    let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
+    Some((field(14)? + field(15)?, field(24)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_program_name_does_not_shift_the_fields() {
+        let stat = "42 (evil) R 1 2) S 1 42 42 0 -1 4194304 100 0 0 0 7 5 0 0 20 0 1 0 100 1000 123 99";
+        assert_eq!(parse_stat(stat), Some((12, 123)));
+        assert_eq!(parse_stat("42 (short) S 1"), None);
+        assert_eq!(parse_stat(""), None);
+    }
+
+    #[test]
+    fn our_own_use_can_be_read() {
+        let (_, rss_pages) = read_stat(std::process::id()).unwrap();
+        assert!(rss_pages > 0);
+    }
+}

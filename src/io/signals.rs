@@ -1,0 +1,88 @@
+//! Signals to the supervisor, as poll events.
+
+use std::io;
+
+use mio::{Interest, Registry};
+use nix::libc;
+use signal_hook_mio::v1_0::Signals as SelfPipe;
+
+use super::token::Source;
+use crate::signal::Signal;
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// SIGCHLD: somebody is to be reaped.
+    ChildEnded,
+    /// SIGTERM, SIGINT, SIGQUIT.
+    Shutdown(Signal),
+    /// SIGHUP: the terminal closed, or a reload is wanted.
+    Hangup,
+    /// SIGUSR2: reopen all log files.
+    Reopen,
+}
+
+/// The handlers and their self-pipe.
+pub(crate) struct Signals {
+    pipe: SelfPipe,
+    hangup_was_ignored: bool,
+}
+
+const HANDLED: [Signal; 6] =
+    [Signal::CHLD, Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP, Signal::USR2];
+
+impl Signals {
+    /// Installs the handlers. Children must not inherit what our launcher ignored or blocked, so
+    /// all else is set to its default first: a shell starts `&` jobs with INT and QUIT ignored, and
+    /// `stopsignal: INT` would do nothing.
+    pub(crate) fn install(registry: &Registry) -> io::Result<Signals> {
+        let hangup_was_ignored = is_ignored(Signal::HUP);
+        reset_dispositions();
+        let mut pipe = SelfPipe::new(HANDLED.map(Signal::number))?;
+        unblock_all()?;
+        registry.register(&mut pipe, Source::Signals.token(), Interest::READABLE)?;
+        Ok(Signals { pipe, hangup_was_ignored })
+    }
+
+    /// Whether we were started with SIGHUP ignored, as nohup(1) does.
+    pub(crate) fn hangup_was_ignored(&self) -> bool {
+        self.hangup_was_ignored
+    }
+
+    /// What has arrived since the last call; several of a kind count once.
+    pub(crate) fn drain(&mut self) -> Vec<Notice> {
+        let notice = |number| match Signal::from_number(number)? {
+            Signal::CHLD => Some(Notice::ChildEnded),
+            Signal::HUP => Some(Notice::Hangup),
+            Signal::USR2 => Some(Notice::Reopen),
+            signal => Some(Notice::Shutdown(signal)),
+        };
+        self.pipe.pending().filter_map(notice).collect()
+    }
+}
+
+fn is_ignored(signal: Signal) -> bool {
+    // SAFETY: a null new action only reads the present one into `old`, which is plain data.
+    unsafe {
+        let mut old: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal.number(), std::ptr::null(), &mut old) == 0 && old.sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// Sets every ignored signal to its default. SIGPIPE stays ignored, as Rust's runtime set it: a dead
+/// terminal must not end us, and std resets it in children itself.
+fn reset_dispositions() {
+    for number in 1..=64 {
+        let Some(signal) = Signal::from_number(number) else { continue };
+        if number != libc::SIGPIPE && is_ignored(signal) {
+            // SAFETY: installs the default action; no handler of ours is involved.
+            unsafe { libc::signal(number, libc::SIG_DFL) };
+        }
+    }
+}
+
+fn unblock_all() -> io::Result<()> {
+    let none = nix::sys::signal::SigSet::empty();
+    none.thread_set_mask()?;
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! All that the core does to the world.
+
+use std::sync::Arc;
+
+use super::{Run, State};
+use crate::command::RequestId;
+use crate::config::ProgramSpec;
+use crate::signal::Signal;
+use crate::slots::Key;
+
+/// An effect the core wants; drained by [`Supervisor::poll_action`](super::Supervisor::poll_action).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send a signal to a process that has not been reaped, or to its group.
+    Signal {
+        /// Whose process.
+        run: Run,
+        /// Its pid, which is also the id of its group.
+        pid: u32,
+        /// What to send.
+        signal: Signal,
+        /// To whom.
+        scope: Scope,
+    },
+    /// The leader is reaped: report [`GroupGone`](super::Event::GroupGone) as soon as nothing of
+    /// its group is left, which may be now.
+    WatchGroup {
+        /// Whose group.
+        run: Run,
+        /// The group's id.
+        pid: u32,
+    },
+    /// One line of an answer.
+    Reply {
+        /// To whom.
+        request: RequestId,
+        /// The line, without a line end. Failures start with `ERROR `.
+        line: String,
+    },
+    /// The answer is complete; exactly one for every order.
+    Done {
+        /// Whose.
+        request: RequestId,
+        /// False if it failed for at least one target.
+        ok: bool,
+    },
+    /// An instance changed its state.
+    Changed {
+        /// Which.
+        instance: Key,
+        /// From what.
+        from: State,
+        /// To what.
+        to: State,
+    },
+    /// The shutdown is over.
+    Quit {
+        /// Processes that could not be ended in time.
+        abandoned: usize,
+    },
+}
+
+/// Who gets a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The leader only.
+    Leader,
+    /// Every process of the group.
+    Group,
+}
+
+/// A process to start; handed out by [`Supervisor::poll_spawn`](super::Supervisor::poll_spawn).
+#[derive(Clone, Debug)]
+pub struct Spawn {
+    /// Report its outcome under this name.
+    pub run: Run,
+    /// What to start.
+    pub program: Arc<ProgramSpec>,
+    /// Which of its instances.
+    pub number: u32,
+}

@@ -1,0 +1,87 @@
+//! All that can happen to the core.
+
+use std::fmt;
+
+use crate::command::{Order, RequestId};
+use crate::signal::Signal;
+use crate::slots::Key;
+
+/// One process of one instance. A late report about an earlier process does not fit it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Run {
+    /// The instance.
+    pub instance: Key,
+    /// Counts its spawns, from 1.
+    pub incarnation: u32,
+}
+
+/// How a process ended, as waitpid(2) tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ExitStatus {
+    /// It called exit with this code, 0 to 255.
+    Code(i32),
+    /// A signal ended it.
+    Signal {
+        /// Which.
+        signal: Signal,
+        /// Whether it left a core dump.
+        core_dumped: bool,
+    },
+}
+
+/// `exit code 1`, `killed by SIGSEGV (core dumped)`.
+impl fmt::Display for ExitStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExitStatus::Code(code) => write!(f, "exit code {code}"),
+            ExitStatus::Signal { signal, core_dumped: false } => write!(f, "killed by SIG{signal}"),
+            ExitStatus::Signal { signal, core_dumped: true } => {
+                write!(f, "killed by SIG{signal} (core dumped)")
+            }
+        }
+    }
+}
+
+/// An event for [`Supervisor::handle`](super::Supervisor::handle).
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Supervision begins: programs with autostart start.
+    Boot,
+    /// Time has passed: fires every deadline that is due. Superfluous ticks are no-ops.
+    Tick,
+    /// A spawn that was handed out worked.
+    Spawned {
+        /// Which spawn.
+        run: Run,
+        /// Its process id, and the id of its process group.
+        pid: u32,
+    },
+    /// A spawn that was handed out failed.
+    SpawnFailed {
+        /// Which spawn.
+        run: Run,
+        /// Why, for people: `cannot find the program "x"`.
+        reason: String,
+    },
+    /// A process (a group's leader) was reaped.
+    Exited {
+        /// Which.
+        run: Run,
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// Nothing is left of a process group that the core asked to be watched.
+    GroupGone {
+        /// The run whose leader led it.
+        run: Run,
+    },
+    /// Somebody wants something; answered by replies and exactly one done.
+    Order {
+        /// Whom the answers are for.
+        request: RequestId,
+        /// What is wanted.
+        order: Order,
+    },
+    /// TERM, INT or QUIT arrived: the first is a graceful shutdown, a second one kills.
+    ShutdownSignal,
+}

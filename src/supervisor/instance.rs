@@ -1,0 +1,147 @@
+//! One instance: its record, and the questions its policy answers.
+
+use std::time::Duration;
+
+use super::{ExitStatus, Goal, State};
+use crate::config::{Autorestart, ProgramSpec};
+use crate::time::Time;
+
+/// What is known of one instance of a program. At rest this record is all that it costs.
+#[derive(Debug)]
+pub struct Instance {
+    /// Index of its program.
+    pub(super) program: u32,
+    /// Which instance of it: the 1 of `worker:1`.
+    pub(super) number: u32,
+    pub(super) state: State,
+    pub(super) goal: Goal,
+    /// Counts spawns; the present or last process carries this number.
+    pub(super) incarnation: u32,
+    /// Failed starts since the last wish or the last RUNNING.
+    pub(super) failures: u32,
+    /// Automatic restarts after a run, since the last wish.
+    pub(super) restarts: u32,
+    pub(super) process: Option<Process>,
+    pub(super) last_exit: Option<ExitStatus>,
+    /// Why the last spawn failed, until one works.
+    pub(super) spawn_error: Option<Box<str>>,
+}
+
+/// A process that has not been reaped, or whose group is still being ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Process {
+    pub pid: u32,
+    pub started: Time,
+    pub leader: Leader,
+}
+
+/// Whether the process that was spawned is still to be reaped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leader {
+    Alive,
+    Reaped,
+}
+
+impl Instance {
+    pub(super) fn new(program: u32, number: u32) -> Instance {
+        Instance {
+            program,
+            number,
+            state: State::Stopped,
+            goal: Goal::Down,
+            incarnation: 0,
+            failures: 0,
+            restarts: 0,
+            process: None,
+            last_exit: None,
+            spawn_error: None,
+        }
+    }
+
+    /// Its state.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// What it is meant to be.
+    pub fn goal(&self) -> Goal {
+        self.goal
+    }
+
+    /// Which instance of its program it is.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The pid of its living process.
+    pub fn pid(&self) -> Option<u32> {
+        self.living().map(|process| process.pid)
+    }
+
+    /// When its living process was spawned.
+    pub fn started(&self) -> Option<Time> {
+        self.living().map(|process| process.started)
+    }
+
+    /// Automatic restarts after a run, since the last wish.
+    pub fn restarts(&self) -> u32 {
+        self.restarts
+    }
+
+    /// Failed starts in a row.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// How its last process ended.
+    pub fn last_exit(&self) -> Option<ExitStatus> {
+        self.last_exit
+    }
+
+    /// Why its last spawn failed, if that is the latest that happened to it.
+    pub fn spawn_error(&self) -> Option<&str> {
+        self.spawn_error.as_deref()
+    }
+
+    fn living(&self) -> Option<Process> {
+        self.process.filter(|process| process.leader == Leader::Alive)
+    }
+
+    /// A wish from outside forgives what went before.
+    pub(super) fn reset_counters(&mut self) {
+        self.failures = 0;
+        self.restarts = 0;
+    }
+
+    /// The reason shown for a start that failed.
+    pub(super) fn failure_reason(&self) -> String {
+        match (&self.spawn_error, self.last_exit) {
+            (Some(error), _) => error.to_string(),
+            (None, Some(exit)) => format!("exited too quickly ({exit})"),
+            (None, None) => "did not start".to_owned(),
+        }
+    }
+}
+
+/// Whether an exit while RUNNING is followed by a restart.
+pub(super) fn restarts_after(spec: &ProgramSpec, status: ExitStatus) -> bool {
+    match spec.autorestart {
+        Autorestart::Always => true,
+        Autorestart::Never => false,
+        Autorestart::Unexpected => !is_expected(spec, status),
+    }
+}
+
+/// Whether an exit is one that the program's exitcodes name; death by a signal never is.
+pub fn is_expected(spec: &ProgramSpec, status: ExitStatus) -> bool {
+    match status {
+        ExitStatus::Code(code) => spec.exitcodes.contains(&code),
+        ExitStatus::Signal { .. } => false,
+    }
+}
+
+/// The wait before retry number `retry` (from 1) of a failed start: `retry` seconds, as
+/// supervisord does, unless restart_delay says otherwise.
+pub(super) fn retry_delay(spec: &ProgramSpec, retry: u32) -> Duration {
+    spec.restart_delay.unwrap_or(Duration::from_secs(u64::from(retry)))
+}

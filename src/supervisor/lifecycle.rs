@@ -1,0 +1,284 @@
+//! The transitions of an instance. Each handler below lists every state it can meet; where nothing
+//! happens, it says so.
+
+use super::instance::{Leader, Process, restarts_after, retry_delay};
+use super::{Action, Ending, ExitStatus, Goal, Launch, Run, Scope, State, Supervisor};
+use crate::signal::Signal;
+use crate::slots::Key;
+use std::time::Duration;
+
+/// How long a process may outlive SIGKILL before it is reported as stuck, and killed again. The
+/// kernel needs milliseconds; five seconds of it are uninterruptible sleep or a tracer.
+const KILL_PATIENCE: Duration = Duration::from_secs(5);
+
+impl Supervisor {
+    pub(super) fn boot(&mut self) {
+        let autostart = |key: &Key| self.program_of(*key).is_some_and(|program| program.spec.autostart);
+        let keys: Vec<Key> = self.all_by_priority().into_iter().filter(autostart).collect();
+        for key in keys {
+            self.bring_up(key);
+        }
+    }
+
+    /// Every instance, those that start first in front.
+    pub(super) fn all_by_priority(&self) -> Vec<Key> {
+        let mut programs: Vec<_> = self.programs.iter().collect();
+        programs.sort_by_key(|program| program.spec.priority);
+        programs.into_iter().flat_map(|program| program.instances.iter().copied()).collect()
+    }
+
+    /// The instance shall be up: starts it unless it is up, or on its way, already.
+    pub(super) fn bring_up(&mut self, key: Key) {
+        let Some(instance) = self.instances.get_mut(key) else { return };
+        instance.goal = Goal::Up;
+        match instance.state {
+            State::Stopped | State::Exited | State::Fatal | State::Backoff => {
+                instance.reset_counters();
+                self.queue_spawn(key);
+            }
+            // STOPPING: the goal is looked at when the stop is over.
+            State::Starting(_) | State::Running | State::Stopping(_) => {}
+        }
+    }
+
+    /// The instance shall be down: ends or cancels whatever there is.
+    pub(super) fn bring_down(&mut self, key: Key) {
+        let Some(instance) = self.instances.get_mut(key) else { return };
+        instance.goal = Goal::Down;
+        match instance.state {
+            State::Backoff | State::Starting(Launch::Queued) => self.enter(key, State::Stopped, None),
+            State::Starting(Launch::Requested) => self.enter(key, State::Stopping(Ending::Unborn), None),
+            State::Starting(Launch::Alive) | State::Running => self.terminate(key),
+            State::Stopped | State::Stopping(_) | State::Exited | State::Fatal => {}
+        }
+    }
+
+    /// A fresh process, whatever there is now.
+    pub(super) fn replace(&mut self, key: Key) {
+        let Some(instance) = self.instances.get_mut(key) else { return };
+        match instance.state {
+            State::Starting(Launch::Alive) | State::Running => {
+                instance.goal = Goal::Up;
+                self.terminate(key);
+            }
+            State::Stopped
+            | State::Starting(Launch::Queued | Launch::Requested)
+            | State::Backoff
+            | State::Stopping(_)
+            | State::Exited
+            | State::Fatal => self.bring_up(key),
+        }
+    }
+
+    fn queue_spawn(&mut self, key: Key) {
+        self.spawn_queue.push_back(key);
+        self.enter(key, State::Starting(Launch::Queued), None);
+    }
+
+    pub(super) fn spawned(&mut self, run: Run, pid: u32) {
+        let now = self.now;
+        let Some(instance) = self.present(run) else { return };
+        let process = Process { pid, started: now, leader: Leader::Alive };
+        match instance.state {
+            State::Starting(Launch::Requested) => {
+                instance.process = Some(process);
+                instance.spawn_error = None;
+                let starttime = self.spec_of(run.instance).starttime;
+                if starttime.is_zero() {
+                    self.enter_running(run.instance);
+                } else {
+                    self.enter(run.instance, State::Starting(Launch::Alive), Some(now + starttime));
+                }
+            }
+            State::Stopping(Ending::Unborn) => {
+                instance.process = Some(process);
+                if self.phase.is_killing() {
+                    self.kill(run.instance, Ending::Killing);
+                } else {
+                    self.terminate(run.instance);
+                }
+            }
+            State::Stopped
+            | State::Starting(Launch::Queued | Launch::Alive)
+            | State::Running
+            | State::Backoff
+            | State::Stopping(Ending::Terminating | Ending::Killing | Ending::Stuck)
+            | State::Exited
+            | State::Fatal => {}
+        }
+    }
+
+    pub(super) fn spawn_failed(&mut self, run: Run, reason: String) {
+        let Some(instance) = self.present(run) else { return };
+        match instance.state {
+            State::Starting(Launch::Requested) => {
+                instance.spawn_error = Some(reason.into_boxed_str());
+                self.start_failed(run.instance);
+            }
+            State::Stopping(Ending::Unborn) => {
+                instance.spawn_error = Some(reason.into_boxed_str());
+                self.stopped(run.instance);
+            }
+            State::Stopped
+            | State::Starting(Launch::Queued | Launch::Alive)
+            | State::Running
+            | State::Backoff
+            | State::Stopping(Ending::Terminating | Ending::Killing | Ending::Stuck)
+            | State::Exited
+            | State::Fatal => {}
+        }
+    }
+
+    pub(super) fn exited(&mut self, run: Run, status: ExitStatus) {
+        let key = run.instance;
+        let whole_group = self.program_of(key).is_some_and(|program| program.spec.killasgroup);
+        let Some(instance) = self.present(run) else { return };
+        let Some(process) = instance.process.filter(|process| process.leader == Leader::Alive) else {
+            return;
+        };
+        instance.last_exit = Some(status);
+        match instance.state {
+            State::Starting(Launch::Alive) => {
+                instance.process = None;
+                self.start_failed(key);
+            }
+            State::Running => {
+                instance.process = None;
+                self.run_ended(key, status);
+            }
+            State::Stopping(_) if whole_group => {
+                instance.process = Some(Process { leader: Leader::Reaped, ..process });
+                self.actions.push_back(Action::WatchGroup { run, pid: process.pid });
+            }
+            State::Stopping(_) => self.stopped(key),
+            State::Stopped
+            | State::Starting(Launch::Queued | Launch::Requested)
+            | State::Backoff
+            | State::Exited
+            | State::Fatal => {}
+        }
+    }
+
+    pub(super) fn group_gone(&mut self, run: Run) {
+        let Some(instance) = self.present(run) else { return };
+        let reaped = instance.process.is_some_and(|process| process.leader == Leader::Reaped);
+        match instance.state {
+            State::Stopping(_) if reaped => self.stopped(run.instance),
+            State::Stopped
+            | State::Starting(_)
+            | State::Running
+            | State::Backoff
+            | State::Stopping(_)
+            | State::Exited
+            | State::Fatal => {}
+        }
+    }
+
+    /// Fires what is due. A deadline set on the way, even for now, waits for the next tick, so that
+    /// no chain of zero waits can hold the loop.
+    pub(super) fn fire_deadlines(&mut self) {
+        let mut due = Vec::new();
+        while let Some(index) = self.timers.pop_due(self.now) {
+            due.extend(self.instances.key_at(index));
+        }
+        for key in due {
+            self.deadline_passed(key);
+        }
+    }
+
+    fn deadline_passed(&mut self, key: Key) {
+        let Some(instance) = self.instances.get(key) else { return };
+        match instance.state {
+            State::Starting(Launch::Alive) => self.enter_running(key),
+            State::Backoff => self.queue_spawn(key),
+            State::Stopping(Ending::Terminating) => self.kill(key, Ending::Killing),
+            State::Stopping(Ending::Killing | Ending::Stuck) => self.kill(key, Ending::Stuck),
+            // These have no deadline.
+            State::Stopped
+            | State::Starting(Launch::Queued | Launch::Requested)
+            | State::Running
+            | State::Stopping(Ending::Unborn)
+            | State::Exited
+            | State::Fatal => {}
+        }
+    }
+
+    fn enter_running(&mut self, key: Key) {
+        if let Some(instance) = self.instances.get_mut(key) {
+            instance.failures = 0;
+        }
+        self.enter(key, State::Running, None);
+    }
+
+    /// A start failed: another try after a wait, or FATAL when the tries are used up.
+    fn start_failed(&mut self, key: Key) {
+        let spec = self.spec_of(key);
+        let Some(instance) = self.instances.get_mut(key) else { return };
+        instance.failures += 1;
+        if instance.goal == Goal::Down {
+            self.enter(key, State::Stopped, None);
+        } else if instance.failures > spec.startretries {
+            self.enter(key, State::Fatal, None);
+        } else {
+            let retry_at = self.now + retry_delay(&spec, instance.failures);
+            self.enter(key, State::Backoff, Some(retry_at));
+        }
+    }
+
+    /// An exit while RUNNING: the restart policy decides.
+    fn run_ended(&mut self, key: Key, status: ExitStatus) {
+        let spec = self.spec_of(key);
+        let Some(instance) = self.instances.get_mut(key) else { return };
+        if instance.goal == Goal::Down || !restarts_after(&spec, status) {
+            self.enter(key, State::Exited, None);
+            return;
+        }
+        instance.restarts += 1;
+        match spec.restart_delay {
+            Some(delay) if !delay.is_zero() => self.enter(key, State::Backoff, Some(self.now + delay)),
+            Some(_) | None => self.queue_spawn(key),
+        }
+    }
+
+    /// Asks the process to end: stopsignal, then CONT, because a stopped process (SIGSTOP, a
+    /// terminal) would not see it otherwise; systemd and runit do the same.
+    fn terminate(&mut self, key: Key) {
+        let spec = self.spec_of(key);
+        let scope = if spec.stopasgroup { Scope::Group } else { Scope::Leader };
+        self.signal(key, spec.stopsignal, scope);
+        if spec.stopsignal != Signal::KILL {
+            self.signal(key, Signal::CONT, scope);
+        }
+        self.enter(key, State::Stopping(Ending::Terminating), Some(self.now + spec.stoptime));
+    }
+
+    /// Sends SIGKILL to whatever is left.
+    pub(super) fn kill(&mut self, key: Key, ending: Ending) {
+        let scope = if self.spec_of(key).killasgroup { Scope::Group } else { Scope::Leader };
+        self.signal(key, Signal::KILL, scope);
+        self.enter(key, State::Stopping(ending), Some(self.now + KILL_PATIENCE));
+    }
+
+    pub(super) fn signal(&mut self, key: Key, signal: Signal, scope: Scope) {
+        let Some(instance) = self.instances.get(key) else { return };
+        let run = Run { instance: key, incarnation: instance.incarnation };
+        if let Some(Process { pid, .. }) = instance.process {
+            self.actions.push_back(Action::Signal { run, pid, signal, scope });
+        }
+    }
+
+    /// A stop is over: nothing is left of the process.
+    fn stopped(&mut self, key: Key) {
+        let Some(instance) = self.instances.get_mut(key) else { return };
+        instance.process = None;
+        self.enter(key, State::Stopped, None);
+        if self.instances.get(key).is_some_and(|instance| instance.goal == Goal::Up) {
+            self.bring_up(key);
+        }
+    }
+
+    /// The instance, if `run` is its present or latest process.
+    fn present(&mut self, run: Run) -> Option<&mut super::Instance> {
+        self.instances.get_mut(run.instance).filter(|instance| instance.incarnation == run.incarnation)
+    }
+}

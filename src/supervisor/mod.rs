@@ -1,0 +1,204 @@
+//! The pure core: what every instance is, what it is meant to be, and what to do about it.
+//!
+//! No I/O, no clock, no system call: [`Supervisor::handle`] is told what happened and when, and the
+//! effects it wants are drained from [`Supervisor::poll_action`] and [`Supervisor::poll_spawn`].
+//! Spawns are pulled, so that the loop decides how many it starts a turn, and a `stop` cancels one
+//! that is still queued.
+//!
+//! - `state`: the states; `instance`: one record and its policy; `lifecycle`: the transitions
+//! - `orders`: commands to wishes; `requests`: commands that wait; `shutdown`: the way out
+//!
+//! Invariants: `Supervisor::enter` is the only writer of a state, and sets or clears the instance's
+//! one deadline with it. An instance has a process exactly when its state says so. A report about an
+//! earlier process changes nothing.
+
+mod action;
+mod event;
+mod instance;
+mod lifecycle;
+mod orders;
+mod requests;
+mod shutdown;
+mod state;
+
+pub use action::{Action, Scope, Spawn};
+pub use event::{Event, ExitStatus, Run};
+pub use instance::{Instance, is_expected};
+pub use state::{Ending, Goal, Launch, State};
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::config::{Config, ProgramSpec};
+use crate::slots::{Key, Slots};
+use crate::time::Time;
+use crate::timers::Timers;
+use requests::{Requests, verdict};
+use shutdown::Phase;
+
+/// The state of everything supervised.
+#[derive(Debug)]
+pub struct Supervisor {
+    programs: Vec<Program>,
+    instances: Slots<Instance>,
+    timers: Timers,
+    /// Instances in the order they asked to be spawned; one that was stopped meanwhile is skipped.
+    spawn_queue: VecDeque<Key>,
+    actions: VecDeque<Action>,
+    requests: Requests,
+    phase: Phase,
+    /// How many instances of each priority have a process, or may have.
+    occupied: BTreeMap<i32, usize>,
+    /// The time of the event being handled.
+    now: Time,
+}
+
+/// A program and its instances.
+#[derive(Debug)]
+pub struct Program {
+    spec: Arc<ProgramSpec>,
+    instances: Vec<Key>,
+}
+
+impl Program {
+    /// Its configuration.
+    pub fn spec(&self) -> &ProgramSpec {
+        &self.spec
+    }
+
+    /// Its instances by number.
+    pub fn instances(&self) -> &[Key] {
+        &self.instances
+    }
+}
+
+impl Supervisor {
+    /// Everything STOPPED; [`Event::Boot`] starts what is to start.
+    pub fn new(config: &Config) -> Supervisor {
+        let mut instances = Slots::new();
+        let programs = config.programs.iter().enumerate().map(|(index, spec)| Program {
+            spec: Arc::clone(spec),
+            instances: (0..spec.numprocs)
+                .map(|number| instances.insert(Instance::new(index as u32, number)))
+                .collect(),
+        });
+        Supervisor {
+            programs: programs.collect(),
+            instances,
+            timers: Timers::new(),
+            spawn_queue: VecDeque::new(),
+            actions: VecDeque::new(),
+            requests: Requests::default(),
+            phase: Phase::Supervising,
+            occupied: BTreeMap::new(),
+            now: Time::ZERO,
+        }
+    }
+
+    /// Takes in what happened at `now`. Never fails, does no I/O. Drain
+    /// [`poll_action`](Supervisor::poll_action) before the next call.
+    pub fn handle(&mut self, now: Time, event: Event) {
+        self.now = now;
+        match event {
+            Event::Boot => self.boot(),
+            Event::Tick => self.fire_deadlines(),
+            Event::Spawned { run, pid } => self.spawned(run, pid),
+            Event::SpawnFailed { run, reason } => self.spawn_failed(run, reason),
+            Event::Exited { run, status } => self.exited(run, status),
+            Event::GroupGone { run } => self.group_gone(run),
+            Event::Order { request, order } => self.order(request, order),
+            Event::ShutdownSignal => self.shutdown_signal(),
+        }
+        self.advance_shutdown();
+    }
+
+    /// The next effect, in order.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// The next process to start, if any. Its outcome must come back as [`Event::Spawned`] or
+    /// [`Event::SpawnFailed`].
+    pub fn poll_spawn(&mut self) -> Option<Spawn> {
+        while let Some(key) = self.spawn_queue.pop_front() {
+            let Some(instance) = self.instances.get_mut(key) else { continue };
+            if instance.state != State::Starting(Launch::Queued) {
+                continue;
+            }
+            instance.incarnation += 1;
+            let run = Run { instance: key, incarnation: instance.incarnation };
+            let (program, number) = (instance.program as usize, instance.number);
+            self.enter(key, State::Starting(Launch::Requested), None);
+            return Some(Spawn { run, program: Arc::clone(&self.programs[program].spec), number });
+        }
+        None
+    }
+
+    /// Whether [`poll_spawn`](Supervisor::poll_spawn) may have something.
+    pub fn has_spawns(&self) -> bool {
+        !self.spawn_queue.is_empty()
+    }
+
+    /// When [`Event::Tick`] is needed next.
+    pub fn next_deadline(&self) -> Option<Time> {
+        [self.timers.next(), self.phase.deadline()].into_iter().flatten().min()
+    }
+
+    /// The programs in the order of the configuration.
+    pub fn programs(&self) -> &[Program] {
+        &self.programs
+    }
+
+    /// One instance.
+    pub fn instance(&self, key: Key) -> Option<&Instance> {
+        self.instances.get(key)
+    }
+
+    /// The instance's one deadline: the end of its starttime, of its wait or of its stoptime.
+    pub fn deadline(&self, key: Key) -> Option<Time> {
+        self.timers.get(key.index())
+    }
+
+    /// `worker:1`.
+    pub fn name(&self, key: Key) -> String {
+        self.instances.get(key).map_or_else(String::new, |instance| {
+            format!("{}:{}", self.programs[instance.program as usize].spec.name, instance.number)
+        })
+    }
+
+    /// The program that an instance belongs to.
+    pub fn program_of(&self, key: Key) -> Option<&Program> {
+        self.instances.get(key).map(|instance| &self.programs[instance.program as usize])
+    }
+
+    /// The only writer of a state: it sets or clears the instance's one deadline, keeps the counts,
+    /// tells the world, and answers whoever waited for this.
+    fn enter(&mut self, key: Key, to: State, deadline: Option<Time>) {
+        let Some(instance) = self.instances.get_mut(key) else { return };
+        let from = std::mem::replace(&mut instance.state, to);
+        let priority = self.programs[instance.program as usize].spec.priority;
+        self.timers.set(key.index(), deadline);
+        match (from.is_occupied(), to.is_occupied()) {
+            (false, true) => *self.occupied.entry(priority).or_default() += 1,
+            (true, false) => {
+                if let Some(count) = self.occupied.get_mut(&priority) {
+                    *count -= 1;
+                }
+            }
+            (true, true) | (false, false) => {}
+        }
+        self.actions.push_back(Action::Changed { instance: key, from, to });
+        let (requests, actions) = (&mut self.requests, &mut self.actions);
+        let (instance, programs) = (&*instance, &self.programs);
+        requests.settle(
+            key,
+            |wish| verdict(wish, instance, &programs[instance.program as usize].spec),
+            actions,
+        );
+    }
+
+    /// The configuration of an instance that is known to exist.
+    fn spec_of(&self, key: Key) -> Arc<ProgramSpec> {
+        Arc::clone(&self.programs[self.instances[key].program as usize].spec)
+    }
+}

@@ -1,0 +1,150 @@
+//! Orders: from targets to wishes, and who waits for what.
+
+use super::requests::Wish;
+use super::{Scope, State, Supervisor};
+use crate::command::{Order, RequestId, Target};
+use crate::signal::Signal;
+use crate::slots::Key;
+
+impl Supervisor {
+    pub(super) fn order(&mut self, request: RequestId, order: Order) {
+        self.requests.open(request);
+        match order {
+            Order::Shutdown => {
+                // Answered when everything is down.
+                self.begin_shutdown();
+                return;
+            }
+            Order::Start(targets) => self.each(request, &targets, Self::start),
+            Order::Restart(targets) => self.each(request, &targets, Self::restart),
+            Order::Stop(targets) => self.each_reversed(request, &targets, Self::stop),
+            Order::Signal(signal, targets) => self.each(request, &targets, |supervisor, request, key| {
+                supervisor.pass_on(request, key, signal);
+            }),
+        }
+        self.requests.close(request, &mut self.actions);
+    }
+
+    fn each(&mut self, request: RequestId, targets: &[Target], act: impl Fn(&mut Self, RequestId, Key)) {
+        for key in self.resolve_or_say(request, targets) {
+            act(self, request, key);
+        }
+    }
+
+    /// Stops go the other way: what starts first stops last.
+    fn each_reversed(
+        &mut self,
+        request: RequestId,
+        targets: &[Target],
+        act: impl Fn(&mut Self, RequestId, Key),
+    ) {
+        for key in self.resolve_or_say(request, targets).into_iter().rev() {
+            act(self, request, key);
+        }
+    }
+
+    fn start(&mut self, request: RequestId, key: Key) {
+        if !self.phase.is_supervising() {
+            self.refuse(request, key, "the supervisor is shutting down");
+        } else if self.state_of(key) == Some(State::Running) {
+            self.say(request, key, "already running");
+        } else {
+            self.requests.wait(request, key, Wish::Up);
+            self.bring_up(key);
+        }
+    }
+
+    fn restart(&mut self, request: RequestId, key: Key) {
+        if !self.phase.is_supervising() {
+            self.refuse(request, key, "the supervisor is shutting down");
+        } else {
+            self.requests.wait(request, key, Wish::Up);
+            self.replace(key);
+        }
+    }
+
+    fn stop(&mut self, request: RequestId, key: Key) {
+        match self.state_of(key) {
+            Some(State::Stopped) => self.say(request, key, "already stopped"),
+            Some(state @ (State::Exited | State::Fatal)) => {
+                self.bring_down(key);
+                self.say(request, key, &format!("not running ({state})"));
+            }
+            Some(State::Starting(_) | State::Running | State::Backoff | State::Stopping(_)) => {
+                self.requests.wait(request, key, Wish::Down);
+                self.bring_down(key);
+            }
+            None => {}
+        }
+    }
+
+    fn pass_on(&mut self, request: RequestId, key: Key, signal: Signal) {
+        if self.instance(key).is_some_and(|instance| instance.pid().is_some()) {
+            self.signal(key, signal, Scope::Leader);
+            self.say(request, key, "signalled");
+        } else {
+            self.refuse(request, key, "not running");
+        }
+    }
+
+    fn say(&mut self, request: RequestId, key: Key, text: &str) {
+        let line = format!("{}: {text}", self.name(key));
+        self.requests.reply(request, true, line, &mut self.actions);
+    }
+
+    fn refuse(&mut self, request: RequestId, key: Key, text: &str) {
+        let line = format!("ERROR {}: {text}", self.name(key));
+        self.requests.reply(request, false, line, &mut self.actions);
+    }
+
+    fn resolve_or_say(&mut self, request: RequestId, targets: &[Target]) -> Vec<Key> {
+        let (keys, errors) = self.resolve(targets);
+        for error in errors {
+            self.requests.reply(request, false, error, &mut self.actions);
+        }
+        keys
+    }
+
+    /// The instances that `targets` mean, each once, in the order in which they start; and a line
+    /// for every target that means nothing.
+    pub fn resolve(&self, targets: &[Target]) -> (Vec<Key>, Vec<String>) {
+        let wanted = |key: &Key| match (self.instance(*key), self.program_of(*key)) {
+            (Some(instance), Some(program)) => {
+                let state = instance.state().name();
+                targets.iter().any(|target| target.matches(&program.spec.name, instance.number, state))
+            }
+            _ => false,
+        };
+        let keys = self.all_by_priority().into_iter().filter(wanted).collect();
+        (keys, targets.iter().filter_map(|target| self.mistake_in(target)).collect())
+    }
+
+    /// What is wrong with a target that can mean nothing here.
+    fn mistake_in(&self, target: &Target) -> Option<String> {
+        if let Some(state) = target.state() {
+            let known = State::NAMES.contains(&state);
+            return (!known)
+                .then(|| format!("ERROR {}: no such state ({})", shown(target), State::NAMES.join(", ")));
+        }
+        let means_something = |program: &super::Program| {
+            target.matches_program(&program.spec.name)
+                || (0..program.spec.numprocs).any(|number| target.matches(&program.spec.name, number, ""))
+        };
+        if self.programs.iter().any(means_something) || target.matches_program("") {
+            return None;
+        }
+        let text = target.to_string();
+        let names = self.programs.iter().map(|program| program.spec.name.as_str());
+        let hint = crate::command::nearest(text.split(':').next().unwrap_or(&text), names);
+        Some(format!("ERROR {}: no such program or instance{hint}", shown(target)))
+    }
+
+    fn state_of(&self, key: Key) -> Option<State> {
+        self.instance(key).map(super::Instance::state)
+    }
+}
+
+/// The target as it was written, harmless to a terminal.
+fn shown(target: &Target) -> String {
+    target.to_string().escape_debug().to_string()
+}

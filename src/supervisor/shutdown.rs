@@ -1,0 +1,142 @@
+//! The way out: everything down by priority, the highest number first; then leave.
+
+use std::time::Duration;
+
+use super::{Action, Ending, Launch, State, Supervisor};
+use crate::slots::Key;
+use crate::time::Time;
+
+/// What a tier of equal priority gets beyond its longest stoptime, for SIGKILL to have its effect.
+/// After that its processes are given up and reported, because a shutdown must end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Where the supervisor is in its own life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Supervising,
+    /// Stops the tier of this priority; those with a lower number still run.
+    Stopping {
+        tier: i32,
+        give_up: Time,
+    },
+    /// A second signal: everything gets SIGKILL at once.
+    Killing {
+        give_up: Time,
+    },
+    Over,
+}
+
+impl Phase {
+    pub(super) fn is_supervising(self) -> bool {
+        self == Phase::Supervising
+    }
+
+    pub(super) fn is_killing(self) -> bool {
+        matches!(self, Phase::Killing { .. })
+    }
+
+    pub(super) fn deadline(self) -> Option<Time> {
+        match self {
+            Phase::Stopping { give_up, .. } | Phase::Killing { give_up } => Some(give_up),
+            Phase::Supervising | Phase::Over => None,
+        }
+    }
+}
+
+impl Supervisor {
+    /// A signal asked for the end: gracefully, or at once if that is on its way already.
+    pub(super) fn shutdown_signal(&mut self) {
+        match self.phase {
+            Phase::Supervising => self.begin_shutdown(),
+            Phase::Stopping { .. } => self.kill_everything(),
+            Phase::Killing { .. } | Phase::Over => {}
+        }
+    }
+
+    /// Nothing starts any more; what waited is cancelled; the first tier is asked to stop.
+    pub(super) fn begin_shutdown(&mut self) {
+        if !self.phase.is_supervising() {
+            return;
+        }
+        for key in self.all_by_priority() {
+            let Some(instance) = self.instances.get_mut(key) else { continue };
+            instance.goal = super::Goal::Down;
+            match instance.state {
+                State::Backoff | State::Starting(Launch::Queued) => self.enter(key, State::Stopped, None),
+                State::Stopped
+                | State::Starting(Launch::Requested | Launch::Alive)
+                | State::Running
+                | State::Stopping(_)
+                | State::Exited
+                | State::Fatal => {}
+            }
+        }
+        self.stop_tier_below(None);
+    }
+
+    /// Moves on when the present tier is down, or has had its time.
+    pub(super) fn advance_shutdown(&mut self) {
+        match self.phase {
+            Phase::Stopping { tier, give_up } => {
+                let is_down = self.occupied.get(&tier).is_none_or(|count| *count == 0);
+                if is_down || self.now >= give_up {
+                    self.stop_tier_below(Some(tier));
+                }
+            }
+            Phase::Killing { give_up } => {
+                if self.now >= give_up || self.count_occupied() == 0 {
+                    self.quit();
+                }
+            }
+            Phase::Supervising | Phase::Over => {}
+        }
+    }
+
+    /// Stops the tier of the highest priority number, below the one given, that has a process.
+    fn stop_tier_below(&mut self, done: Option<i32>) {
+        let below = |priority: &i32| done.is_none_or(|done| *priority < done);
+        let next = self.occupied.iter().rev().find(|(priority, count)| **count > 0 && below(priority));
+        let Some((&tier, _)) = next else {
+            self.quit();
+            return;
+        };
+        let in_tier = |key: &Key| self.program_of(*key).is_some_and(|program| program.spec.priority == tier);
+        let keys: Vec<Key> = self.all_by_priority().into_iter().filter(in_tier).collect();
+        let patience = keys.iter().map(|key| self.spec_of(*key).stoptime).max().unwrap_or_default();
+        self.phase = Phase::Stopping { tier, give_up: self.now + patience + GRACE };
+        for key in keys.into_iter().rev() {
+            self.bring_down(key);
+        }
+    }
+
+    fn kill_everything(&mut self) {
+        self.phase = Phase::Killing { give_up: self.now + GRACE };
+        for key in self.all_by_priority() {
+            let Some(instance) = self.instances.get(key) else { continue };
+            match instance.state {
+                // What is being spawned is killed as soon as its pid is known.
+                State::Starting(Launch::Requested) => self.bring_down(key),
+                State::Starting(Launch::Alive) | State::Running | State::Stopping(Ending::Terminating) => {
+                    self.kill(key, Ending::Killing);
+                }
+                State::Stopped
+                | State::Starting(Launch::Queued)
+                | State::Backoff
+                | State::Stopping(Ending::Unborn | Ending::Killing | Ending::Stuck)
+                | State::Exited
+                | State::Fatal => {}
+            }
+        }
+    }
+
+    fn quit(&mut self) {
+        let abandoned = self.count_occupied();
+        self.phase = Phase::Over;
+        self.requests.abandon_all(abandoned == 0, &mut self.actions);
+        self.actions.push_back(Action::Quit { abandoned });
+    }
+
+    fn count_occupied(&self) -> usize {
+        self.occupied.values().sum()
+    }
+}

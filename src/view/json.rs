@@ -1,0 +1,95 @@
+//! The document of `GET /api/status`. Its shape is a contract and has nothing to do with that of the
+//! core's types.
+
+use serde::Serialize;
+
+use super::{About, ProcessRow, Snapshot};
+use crate::supervisor::{ExitStatus, State};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    taskmaster: Taskmaster<'a>,
+    counts: serde_json::Map<String, serde_json::Value>,
+    programs: Vec<Program<'a>>,
+}
+
+#[derive(Serialize)]
+struct Taskmaster<'a> {
+    version: &'static str,
+    pid: u32,
+    uptime: f64,
+    config: &'a str,
+}
+
+#[derive(Serialize)]
+struct Program<'a> {
+    name: &'a str,
+    numprocs: u32,
+    processes: Vec<Process<'a>>,
+}
+
+#[derive(Serialize)]
+struct Process<'a> {
+    name: &'a str,
+    state: &'static str,
+    pid: Option<u32>,
+    uptime: Option<f64>,
+    restarts: u32,
+    exit: Option<Exit>,
+    description: &'a str,
+    cpu_percent: Option<f64>,
+    rss_bytes: Option<u64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Exit {
+    Code(i32),
+    Signal(String),
+}
+
+/// The whole document, UTF-8.
+pub fn status(about: &About, snapshot: &Snapshot) -> Vec<u8> {
+    let counts = State::NAMES.into_iter().zip(snapshot.counts());
+    let document = Document {
+        taskmaster: Taskmaster {
+            version: env!("CARGO_PKG_VERSION"),
+            pid: about.pid,
+            uptime: seconds(about.uptime.as_secs_f64()),
+            config: &about.config,
+        },
+        counts: counts.map(|(name, count)| (name.to_owned(), count.into())).collect(),
+        programs: snapshot
+            .programs
+            .iter()
+            .map(|program| Program {
+                name: &program.name,
+                numprocs: program.numprocs,
+                processes: program.processes.iter().map(process).collect(),
+            })
+            .collect(),
+    };
+    serde_json::to_vec(&document).expect("strings and numbers always serialise")
+}
+
+fn process(row: &ProcessRow) -> Process<'_> {
+    Process {
+        name: &row.name,
+        state: row.state.name(),
+        pid: row.pid,
+        uptime: row.uptime.map(|uptime| seconds(uptime.as_secs_f64())),
+        restarts: row.restarts,
+        exit: row.exit.map(|exit| match exit {
+            ExitStatus::Code(code) => Exit::Code(code),
+            ExitStatus::Signal { signal, .. } => Exit::Signal(signal.to_string()),
+        }),
+        description: &row.description,
+        cpu_percent: row.usage.map(|usage| (usage.cpu_percent * 10.0).round() / 10.0),
+        rss_bytes: row.usage.map(|usage| usage.rss_bytes),
+    }
+}
+
+/// Milliseconds are all that anybody needs to read.
+fn seconds(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}

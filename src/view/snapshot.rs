@@ -1,0 +1,158 @@
+//! Plain rows of everything supervised, at one moment. Every face renders these.
+
+use std::time::Duration;
+
+use crate::slots::Key;
+use crate::supervisor::{Ending, ExitStatus, Instance, Launch, Program, State, Supervisor};
+use crate::time::Time;
+
+/// Everything, or what was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// In the order of the configuration.
+    pub programs: Vec<ProgramRows>,
+}
+
+/// One program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProgramRows {
+    /// Its name.
+    pub name: String,
+    /// How many instances it is meant to have.
+    pub numprocs: u32,
+    /// Its instances, by number.
+    pub processes: Vec<ProcessRow>,
+}
+
+/// One instance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcessRow {
+    /// `worker:0`.
+    pub name: String,
+    /// Its state.
+    pub state: State,
+    /// Of its living process.
+    pub pid: Option<u32>,
+    /// How long that process has lived.
+    pub uptime: Option<Duration>,
+    /// Automatic restarts since the last command.
+    pub restarts: u32,
+    /// How its last process ended.
+    pub exit: Option<ExitStatus>,
+    /// What a user would ask next: why, and what comes.
+    pub description: String,
+    /// What its process uses, where that was measured.
+    pub usage: Option<Usage>,
+}
+
+/// What a process uses.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Usage {
+    /// Share of one CPU, in percent.
+    pub cpu_percent: f64,
+    /// Resident memory, in bytes.
+    pub rss_bytes: u64,
+}
+
+/// The supervisor itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct About {
+    /// Its process id.
+    pub pid: u32,
+    /// How long it has run.
+    pub uptime: Duration,
+    /// The configuration file, as it was named.
+    pub config: String,
+}
+
+/// Builds the rows of the instances that `wanted` picks; programs without any are left out, unless
+/// they have none at all and `wanted` is asked about nothing of them.
+pub fn take(
+    supervisor: &Supervisor,
+    now: Time,
+    wanted: impl Fn(Key) -> bool,
+    usage: impl Fn(u32) -> Option<Usage>,
+) -> Snapshot {
+    let rows = |program: &Program| {
+        let keys = program.instances().iter().filter(|key| wanted(**key));
+        let processes = keys.filter_map(|key| process_row(supervisor, now, program, *key, &usage)).collect();
+        ProgramRows { name: program.spec().name.clone(), numprocs: program.spec().numprocs, processes }
+    };
+    let programs = supervisor.programs().iter().map(|program| (rows(program), program.instances().is_empty()));
+    let picked = programs.filter(|(rows, is_empty)| *is_empty || !rows.processes.is_empty());
+    Snapshot { programs: picked.map(|(rows, _)| rows).collect() }
+}
+
+fn process_row(
+    supervisor: &Supervisor,
+    now: Time,
+    program: &Program,
+    key: Key,
+    usage: impl Fn(u32) -> Option<Usage>,
+) -> Option<ProcessRow> {
+    let instance = supervisor.instance(key)?;
+    Some(ProcessRow {
+        name: format!("{}:{}", program.spec().name, instance.number()),
+        state: instance.state(),
+        pid: instance.pid(),
+        uptime: instance.started().map(|started| now - started),
+        restarts: instance.restarts(),
+        exit: instance.last_exit(),
+        description: describe(instance, program, supervisor.deadline(key).map(|at| at - now)),
+        usage: instance.pid().and_then(usage),
+    })
+}
+
+/// The words behind the state. `left` is the time to the instance's deadline.
+fn describe(instance: &Instance, program: &Program, left: Option<Duration>) -> String {
+    let spec = program.spec();
+    let last = || match (instance.spawn_error(), instance.last_exit()) {
+        (Some(error), _) => error.to_owned(),
+        (None, Some(exit)) => exit.to_string(),
+        (None, None) => "not started".to_owned(),
+    };
+    let within = || left.map_or_else(String::new, |left| format!(" in {}", seconds(left)));
+    match instance.state() {
+        State::Stopped | State::Exited => last(),
+        State::Starting(Launch::Queued | Launch::Requested) => "waits to be spawned".to_owned(),
+        State::Starting(Launch::Alive) if instance.failures() > 0 => {
+            format!("retry {} of {}", instance.failures(), spec.startretries)
+        }
+        State::Starting(Launch::Alive) | State::Running => String::new(),
+        State::Backoff if instance.failures() > 0 => {
+            let retry = format!("retry {} of {}", instance.failures(), spec.startretries);
+            format!("{}; {retry}{}", last(), within())
+        }
+        State::Backoff => format!("{}; restart{}", last(), within()),
+        State::Stopping(Ending::Unborn) => "stops as soon as it is spawned".to_owned(),
+        State::Stopping(Ending::Terminating) if instance.pid().is_none() => {
+            format!("ended, but not all of its group; SIGKILL{}", within())
+        }
+        State::Stopping(Ending::Terminating) => format!("SIG{} sent; SIGKILL{}", spec.stopsignal, within()),
+        State::Stopping(Ending::Killing) => "SIGKILL sent".to_owned(),
+        State::Stopping(Ending::Stuck) => "SIGKILL has no effect: blocked in the kernel, or traced".to_owned(),
+        State::Fatal if instance.spawn_error().is_some() => last(),
+        State::Fatal => format!("exited too quickly {} times in a row ({})", instance.failures(), last()),
+    }
+}
+
+/// Whole seconds, rounded up: `retry in 0 s` would be a lie.
+fn seconds(left: Duration) -> String {
+    format!("{} s", left.as_secs() + u64::from(left.subsec_nanos() > 0))
+}
+
+impl Snapshot {
+    /// How many of the rows are in each state, in the order of [`State::NAMES`].
+    pub fn counts(&self) -> [usize; State::NAMES.len()] {
+        let mut counts = [0; State::NAMES.len()];
+        for row in self.rows() {
+            counts[row.state.ordinal()] += 1;
+        }
+        counts
+    }
+
+    /// All rows.
+    pub fn rows(&self) -> impl Iterator<Item = &ProcessRow> {
+        self.programs.iter().flat_map(|program| program.processes.iter())
+    }
+}
