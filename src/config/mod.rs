@@ -1,106 +1,41 @@
-//! The configuration as typed, validated values. Parse, don't validate: whoever holds a
-//! [`ProgramSpec`] has no more questions to ask of the text it came from.
+//! `config.yaml` as typed, validated values.
+//!
+//! Parse, don't validate: whoever holds a [`ProgramSpec`] has no more questions to ask of the text it
+//! came from. [`parse`] is pure: the text, the directory and the environment are arguments, and every
+//! problem of a file is returned at once.
+//!
+//! - `spec`: the values; `schema`: one row per key; `values`: from a node to a value
+//! - `document`: YAML to a tree (the only place that knows serde_yaml); `template`, `environment`:
+//!   what is replaced in texts; `diagnostic`: problems, as users see them
+
+mod diagnostic;
+mod document;
+mod environment;
+mod field;
+mod foreign;
+mod parse;
+mod schema;
+mod spec;
+mod template;
+mod values;
+
+pub use diagnostic::{Diagnostic, Position, render};
+pub use document::TEXT_BYTES_MAX;
+pub use parse::parse;
+pub use schema::{Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
+pub use spec::{Autorestart, Config, Output, ProgramSpec, SupervisorSpec};
+pub use template::Template;
+pub(crate) use values::parse_http;
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
-use crate::signal::Signal;
-
-mod template;
-
-pub use template::Template;
-
-/// A whole `config.yaml`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Config {
-    /// In the order of the file.
-    pub programs: Vec<Arc<ProgramSpec>>,
-    /// The `taskmaster:` section.
-    pub supervisor: SupervisorSpec,
-}
-
-/// One entry of `programs:`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ProgramSpec {
-    /// `[A-Za-z0-9_.-]+`, not `all`.
+/// The text of a configuration and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its name in messages.
     pub name: String,
-    /// The program and its arguments; at least one, the first not empty.
-    pub cmd: Vec<Template>,
-    /// How many instances, `NAME:0` to `NAME:numprocs-1`.
-    pub numprocs: u32,
-    /// Absolute.
-    pub workingdir: Template,
-    /// `None` inherits the supervisor's own.
-    pub umask: Option<u32>,
-    /// Whether its instances start with the supervisor.
-    pub autostart: bool,
-    /// What follows an exit while RUNNING.
-    pub autorestart: Autorestart,
-    /// Exit codes that are expected; death by a signal never is.
-    pub exitcodes: Vec<i32>,
-    /// Retries after the first failed start, before FATAL.
-    pub startretries: u32,
-    /// How long an instance must live to be RUNNING; zero means at once.
-    pub starttime: Duration,
-    /// The signal that asks it to stop.
-    pub stopsignal: Signal,
-    /// How long it has after `stopsignal`, until SIGKILL.
-    pub stoptime: Duration,
-    /// Where its standard output goes; never [`Output::Stdout`].
-    pub stdout: Output,
-    /// Where its standard error goes.
-    pub stderr: Output,
-    /// Added to the inherited environment, in the order of the file.
-    pub env: Vec<(String, Template)>,
-    /// Whether `stopsignal` goes to the whole process group.
-    pub stopasgroup: bool,
-    /// Whether SIGKILL goes to the whole process group, and STOPPED waits for all of it to be gone.
-    pub killasgroup: bool,
-    /// Lower starts first and stops last.
-    pub priority: i32,
-    /// A constant wait before every restart and retry; `None`: restarts are immediate and retry k
-    /// waits k seconds.
-    pub restart_delay: Option<Duration>,
-}
-
-/// `autorestart`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Autorestart {
-    /// Restart after every exit.
-    Always,
-    /// Restart unless the exit code is one of `exitcodes`.
-    Unexpected,
-    /// Leave it EXITED.
-    Never,
-}
-
-/// Where a child's output stream goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Appended to this file (absolute).
-    File(Template),
-    /// `none`: to /dev/null.
-    Discard,
-    /// `inherit`: to the supervisor's own stream.
-    Inherit,
-    /// `stdout`, for stderr only: into stdout's pipe, in order.
-    Stdout,
-}
-
-/// The `taskmaster:` section: the supervisor itself.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SupervisorSpec {
-    /// Where the dashboard listens; `None` when off.
-    pub http: Option<std::net::SocketAddr>,
-    /// Host names, beyond the local ones, that the dashboard answers to.
-    pub allowed_hosts: Vec<String>,
-    /// The supervisor's own log (absolute).
-    pub logfile: PathBuf,
-    /// Bytes at which it is rotated; 0 = never.
-    pub logfile_maxbytes: u64,
-    /// Rotated files kept; 0 = the file is truncated instead.
-    pub logfile_backups: u32,
-    /// Least severe level that is logged.
-    pub loglevel: log::LevelFilter,
+    /// What it says.
+    pub text: String,
+    /// The absolute directory that relative paths start from.
+    pub directory: PathBuf,
 }

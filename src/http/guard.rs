@@ -21,7 +21,8 @@ fn is_ipv6_literal(name: &str) -> bool {
 }
 
 fn without_port(host: &str) -> Option<&str> {
-    let name_end = if host.starts_with('[') { host.find(']')? + 1 } else { host.find(':').unwrap_or(host.len()) };
+    let name_end =
+        if host.starts_with('[') { host.find(']')? + 1 } else { host.find(':').unwrap_or(host.len()) };
     let (name, port) = host.split_at(name_end);
     match port.strip_prefix(':') {
         Some(digits) => digits.parse::<u16>().is_ok().then_some(name),
@@ -36,12 +37,25 @@ mod tests {
     #[test]
     fn only_names_of_this_machine_are_answered() {
         let allowed = ["box.example".to_owned()];
-        for host in ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:8080", "[::1]:8080", "box.example:1"] {
+        for host in
+            ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:8080", "[::1]:8080", "box.example:1"]
+        {
             assert!(is_allowed_host(host, &allowed), "{host}");
         }
         for host in [
-            "", ":8080", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "xbox.example",
-            "localhost:", "localhost:99999", "localhost:80:80", "[::1", "[evil]", "[::1]x", "127.0.0.1@evil",
+            "",
+            ":8080",
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "xbox.example",
+            "localhost:",
+            "localhost:99999",
+            "localhost:80:80",
+            "[::1",
+            "[evil]",
+            "[::1]x",
+            "127.0.0.1@evil",
         ] {
             assert!(!is_allowed_host(host, &allowed), "{host}");
         }

@@ -26,7 +26,9 @@ pub fn route(request: &Request) -> Result<Route, Refusal> {
     let route = match request.path.as_str() {
         "/healthz" => Route::Healthz,
         "/api/status" => Route::Status { program: parameter(&request.query, "program") },
-        path => Route::Asset(assets::find(path).ok_or(Refusal { status: 404, reason: "there is nothing here" })?),
+        path => {
+            Route::Asset(assets::find(path).ok_or(Refusal { status: 404, reason: "there is nothing here" })?)
+        }
     };
     match request.method.as_str() {
         "GET" | "HEAD" => Ok(route),

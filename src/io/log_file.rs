@@ -95,7 +95,8 @@ impl LogFile {
                 self.rotate();
                 continue;
             }
-            self.write_all(piece).map_err(|(written, error)| Unwritten { bytes: data.len() - written, error })?;
+            self.write_all(piece)
+                .map_err(|(written, error)| Unwritten { bytes: data.len() - written, error })?;
             data = rest;
         }
         Ok(())

@@ -2,11 +2,14 @@
 //! core; none knows the [`Supervisor`](crate::supervisor::Supervisor), the event loop or a sibling.
 
 pub(crate) mod clock;
+pub(crate) mod config_file;
 pub(crate) mod console;
 pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod log_file;
 pub(crate) mod output;
+pub(crate) mod preflight;
 pub(crate) mod process;
+pub(crate) mod program_path;
 pub(crate) mod signals;
 pub(crate) mod token;

@@ -78,7 +78,8 @@ pub fn take(
         let processes = keys.filter_map(|key| process_row(supervisor, now, program, *key, &usage)).collect();
         ProgramRows { name: program.spec().name.clone(), numprocs: program.spec().numprocs, processes }
     };
-    let programs = supervisor.programs().iter().map(|program| (rows(program), program.instances().is_empty()));
+    let programs =
+        supervisor.programs().iter().map(|program| (rows(program), program.instances().is_empty()));
     let picked = programs.filter(|(rows, is_empty)| *is_empty || !rows.processes.is_empty());
     Snapshot { programs: picked.map(|(rows, _)| rows).collect() }
 }
@@ -130,7 +131,9 @@ fn describe(instance: &Instance, program: &Program, left: Option<Duration>) -> S
         }
         State::Stopping(Ending::Terminating) => format!("SIG{} sent; SIGKILL{}", spec.stopsignal, within()),
         State::Stopping(Ending::Killing) => "SIGKILL sent".to_owned(),
-        State::Stopping(Ending::Stuck) => "SIGKILL has no effect: blocked in the kernel, or traced".to_owned(),
+        State::Stopping(Ending::Stuck) => {
+            "SIGKILL has no effect: blocked in the kernel, or traced".to_owned()
+        }
         State::Fatal if instance.spawn_error().is_some() => last(),
         State::Fatal => format!("exited too quickly {} times in a row ({})", instance.failures(), last()),
     }

@@ -79,7 +79,6 @@ impl Console {
         self.input.mark_readable();
     }
 
-
     /// A new turn: so many commands may be taken.
     pub(crate) fn begin_turn(&mut self) {
         self.lines_left = LINES_PER_TURN;

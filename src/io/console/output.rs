@@ -60,7 +60,8 @@ impl Output {
     /// One line. Names and reasons may come from hostile hands, so a terminal gets no control bytes.
     pub(super) fn line(&mut self, line: &str) {
         if self.is_terminal && line.contains(char::is_control) {
-            let harmless = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+            let harmless =
+                |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
             self.text(&line.chars().map(harmless).collect::<String>());
         } else {
             self.text(line);

@@ -7,6 +7,6 @@ mod table;
 mod usage;
 
 pub(crate) use limits::FileLimit;
-pub(crate) use spawn::{Launcher, Spawned, Streams};
-pub(crate) use table::{Processes, Reaped};
+pub(crate) use spawn::Launcher;
+pub(crate) use table::Processes;
 pub(crate) use usage::Usages;

@@ -66,7 +66,12 @@ impl Launcher {
         let path = env.iter().rev().find(|(name, _)| *name == "PATH").map(|(_, path)| OsString::from(path));
         let path = path.or_else(|| std::env::var_os("PATH"));
         let Some(file) = find_program(&words[0], path.as_deref(), &workingdir) else {
-            return Err(explain(&io::Error::from_raw_os_error(nix::libc::ENOENT), &words[0], None, &workingdir));
+            return Err(explain(
+                &io::Error::from_raw_os_error(nix::libc::ENOENT),
+                &words[0],
+                None,
+                &workingdir,
+            ));
         };
 
         let mut command = Command::new(&file);

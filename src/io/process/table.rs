@@ -106,9 +106,18 @@ impl Processes {
         self.groups.extract_if(|pid, _| gone(pid)).map(|(_, run)| run).collect()
     }
 
-    /// The end of a panic: everything that was started gets SIGTERM, then SIGKILL.
-    pub(crate) fn living(&self) -> impl Iterator<Item = u32> {
-        self.leaders.keys().chain(self.groups.keys()).copied()
+    /// Signals the groups of all processes that have not been reaped, whoever they belong to.
+    pub(crate) fn signal_all(&self, signal: Signal) {
+        for (pid, leader) in &self.leaders {
+            if let Err(error) = self.signal(leader.run, *pid, signal, Scope::Group) {
+                log::error!("cannot send SIG{signal} to the group of pid {pid}: {error}");
+            }
+        }
+    }
+
+    /// Whether something that we started has not been reaped.
+    pub(crate) fn has_living(&self) -> bool {
+        !self.leaders.is_empty()
     }
 }
 

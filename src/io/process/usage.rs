@@ -6,18 +6,10 @@ use std::time::Duration;
 use nix::unistd::{SysconfVar, sysconf};
 
 use crate::time::Time;
+use crate::view::Usage;
 
 /// Readings are kept this long: two dashboards cost as much as one.
 const FRESH: Duration = Duration::from_secs(1);
-
-/// What a process uses.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Usage {
-    /// Share of one CPU since the reading before, in percent.
-    pub(crate) cpu_percent: f64,
-    /// Resident memory.
-    pub(crate) rss_bytes: u64,
-}
 
 /// The latest readings; taken only when somebody looks.
 pub(crate) struct Usages {

@@ -1,0 +1,157 @@
+//! The command line: what is asked for, and the exit code that it ends with.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config, Diagnostic, Source};
+use crate::event_loop::{self, Outcome, Settings};
+use crate::io::{config_file, preflight};
+
+/// A runtime failure.
+const FAILED: u8 = 1;
+/// Bad usage, or an invalid configuration; nothing was started.
+const INVALID: u8 = 2;
+
+/// A process supervisor for Linux.
+#[derive(Debug, Parser)]
+#[command(name = "taskmaster", version, about, disable_help_subcommand = true)]
+struct Cli {
+    /// The configuration
+    #[arg(short, long, global = true, value_name = "FILE", default_value = "config.yaml")]
+    config: PathBuf,
+    #[command(flatten)]
+    run: Run,
+    #[command(subcommand)]
+    command: Option<Subcommands>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subcommands {
+    /// Supervise the programs (what happens without a command, too)
+    Run(Run),
+    /// Validate the configuration only: exit code 0 if it is valid, 2 if not
+    Check,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+struct Run {
+    /// Where the dashboard listens, or off (instead of what the configuration says)
+    #[arg(long, value_name = "ADDR|off", value_parser = parse_http)]
+    http: Option<Http>,
+    /// Least severe level that is logged: off, error, warn, info, debug, trace
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<log::LevelFilter>,
+    /// Take no commands from standard input
+    #[arg(long)]
+    no_console: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Http(Option<std::net::SocketAddr>);
+
+fn parse_http(text: &str) -> Result<Http, String> {
+    config::parse_http(text)
+        .map(Http)
+        .ok_or_else(|| "it takes ADDRESS:PORT such as 127.0.0.1:8080, or off".to_owned())
+}
+
+/// Does what the arguments of this process say.
+pub fn main() -> ExitCode {
+    let Cli { config, run, command } = Cli::parse();
+    let loaded = load(&config);
+    match command {
+        Some(Subcommands::Check) => check(&config, loaded),
+        Some(Subcommands::Run(own)) => supervise(config, loaded, own.or(run)),
+        None => supervise(config, loaded, run),
+    }
+}
+
+impl Run {
+    /// Flags count on either side of the word `run`.
+    fn or(self, other: Run) -> Run {
+        Run {
+            http: self.http.or(other.http),
+            log_level: self.log_level.or(other.log_level),
+            no_console: self.no_console || other.no_console,
+        }
+    }
+}
+
+/// Why there is no configuration.
+enum Invalid {
+    Unreadable(String),
+    Wrong(Source, Vec<Diagnostic>),
+}
+
+fn load(path: &std::path::Path) -> Result<Config, Invalid> {
+    let source = config_file::read(path).map_err(Invalid::Unreadable)?;
+    let environment = |name: &str| std::env::var(name).ok();
+    config::parse(&source, &environment).map_err(|problems| Invalid::Wrong(source, problems))
+}
+
+fn check(path: &std::path::Path, loaded: Result<Config, Invalid>) -> ExitCode {
+    let config = match loaded {
+        Ok(config) => config,
+        Err(invalid) => {
+            complain(&invalid.explain(""));
+            return ExitCode::from(INVALID);
+        }
+    };
+    let instances: u32 = config.programs.iter().map(|program| program.numprocs).sum();
+    let programs = config.programs.len();
+    let mut text = format!("{}: valid, {programs} programs, {instances} instances\n", path.display());
+    for warning in preflight::inspect(&config, path) {
+        text.push_str(&format!("warning: {warning}\n"));
+    }
+    // A dead standard output is the caller's choice.
+    let _ = io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn supervise(config_name: PathBuf, loaded: Result<Config, Invalid>, run: Run) -> ExitCode {
+    let mut config = match loaded {
+        Ok(config) => config,
+        Err(invalid) => {
+            complain(&invalid.explain("; nothing was started"));
+            return ExitCode::from(INVALID);
+        }
+    };
+    if let Some(Http(address)) = run.http {
+        config.supervisor.http = address;
+    }
+    if let Some(level) = run.log_level {
+        config.supervisor.loglevel = level;
+    }
+    let warnings = preflight::inspect(&config, &config_name);
+    match event_loop::run(Settings { config, config_name, console: !run.no_console, warnings }) {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::Abandoned(_)) => ExitCode::from(FAILED),
+        Err(error) => {
+            complain(&format!("taskmaster: {error}\n"));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+impl Invalid {
+    fn explain(&self, consequence: &str) -> String {
+        match self {
+            Invalid::Unreadable(reason) => format!("error: {reason}{consequence}\n"),
+            Invalid::Wrong(source, problems) => {
+                let count = match problems.len() {
+                    1 => "1 problem".to_owned(),
+                    count => format!("{count} problems"),
+                };
+                let rendered = config::render(source, problems, io::stderr().is_terminal());
+                format!("{rendered}\n{}: {count}{consequence}\n", source.name)
+            }
+        }
+    }
+}
+
+fn complain(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}

@@ -1,0 +1,88 @@
+//! Problems of a configuration, as users see them.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+use super::Source;
+
+/// Problems shown at once; more than a screenful helps nobody.
+const SHOWN_MAX: usize = 20;
+/// Characters of a source line that are shown around a problem.
+const LINE_CHARS_MAX: usize = 200;
+
+/// A place in the text; both count from 1, columns in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Line.
+    pub line: usize,
+    /// Column.
+    pub column: usize,
+}
+
+/// One problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Where, if that can be said.
+    pub position: Option<Position>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// All problems of `source`, for a terminal: `error: ...`, `file:line:column`, the line itself.
+pub fn render(source: &Source, problems: &[Diagnostic], colored: bool) -> String {
+    let renderer = if colored { Renderer::styled() } else { Renderer::plain() };
+    let shown: Vec<String> =
+        problems.iter().take(SHOWN_MAX).map(|problem| render_one(source, problem, &renderer)).collect();
+    let mut text = shown.join("\n\n");
+    text.push('\n');
+    if problems.len() > SHOWN_MAX {
+        text.push_str(&format!("\n... and {} more problems\n", problems.len() - SHOWN_MAX));
+    }
+    text
+}
+
+fn render_one(source: &Source, problem: &Diagnostic, renderer: &Renderer) -> String {
+    let message = harmless(&problem.message);
+    let help = problem.help.as_deref().map(harmless);
+    let line = problem.position.and_then(|at| source.text.lines().nth(at.line - 1).map(|line| (at, line)));
+    let Some((at, line)) = line else {
+        let file = format!("{}: {message}", source.name);
+        let title = Level::ERROR.primary_title(&file);
+        let help = help.as_ref().map(|help| Level::HELP.message(help.as_str()));
+        return renderer.render(&[Group::with_title(title).elements(help)]);
+    };
+    let (line, span) = excerpt(line, at.column);
+    let snippet = Snippet::source(&line)
+        .path(&source.name)
+        .line_start(at.line)
+        .annotation(AnnotationKind::Primary.span(span));
+    let title = Level::ERROR.primary_title(&message);
+    let help = help.as_ref().map(|help| Level::HELP.message(help.as_str()));
+    renderer.render(&[Group::with_title(title).element(snippet).elements(help)])
+}
+
+/// The line, made harmless and not too long, and the bytes of it that the problem is about: from the
+/// column to the end of the word.
+fn excerpt(line: &str, column: usize) -> (String, std::ops::Range<usize>) {
+    let line = harmless(line.trim_end_matches('\r'));
+    let mut text: String = line.chars().take(LINE_CHARS_MAX.max(column + 40)).collect();
+    if text.len() < line.len() {
+        text.push_str("...");
+    }
+    let start = text.char_indices().nth(column - 1).map_or(text.len(), |(at, _)| at);
+    let word = text[start..].find([' ', ',', ']', '}', ':']).map_or(text.len(), |length| start + length);
+    let end = word.max((start + 1).min(text.len()));
+    (text, start..end)
+}
+
+/// Without what a terminal would obey. Tabs become single blanks, so that columns stay true.
+fn harmless(text: &str) -> String {
+    let replace = |c: char| match c {
+        '\n' => '\n',
+        '\t' => ' ',
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    text.chars().map(replace).collect()
+}

@@ -1,0 +1,73 @@
+//! Keys that people bring along: from supervisord and others, and from later versions of ours.
+
+/// Keys of programs that the documentation names and this version does not have yet.
+pub(super) const PROGRAM_LATER: [&str; 30] = [
+    "stdout_maxbytes",
+    "stdout_backups",
+    "stderr_maxbytes",
+    "stderr_backups",
+    "log_format",
+    "log_full",
+    "user",
+    "group",
+    "env_file",
+    "clear_env",
+    "rlimits",
+    "nice",
+    "oom_score_adj",
+    "depends_on",
+    "readiness",
+    "liveness",
+    "start_interval",
+    "max_restarts",
+    "window",
+    "type",
+    "exit_on_failure",
+    "max_age",
+    "max_age_jitter",
+    "max_memory",
+    "schedule",
+    "kill_strays",
+    "on_crash",
+    "initgroups",
+    "uid",
+    "gid",
+];
+
+/// The same for the `taskmaster:` section.
+pub(super) const SUPERVISOR_LATER: [&str; 4] = ["socket", "http_logs", "on_event", "restart_storm"];
+
+/// What others call it, and what to write here.
+const FOREIGN: [(&str, &str, &str); 24] = [
+    ("supervisord's", "command", "`cmd`"),
+    ("supervisord's", "directory", "`workingdir`"),
+    ("supervisord's", "startsecs", "`starttime`"),
+    ("supervisord's", "stopwaitsecs", "`stoptime`"),
+    ("supervisord's", "stdout_logfile", "`stdout`"),
+    ("supervisord's", "stderr_logfile", "`stderr`"),
+    ("supervisord's", "redirect_stderr", "`stderr: stdout`"),
+    ("supervisord's", "environment", "`env`"),
+    ("supervisord's", "stdout_logfile_maxbytes", "`stdout_maxbytes` (in a later version)"),
+    ("supervisord's", "stdout_logfile_backups", "`stdout_backups` (in a later version)"),
+    ("supervisord's", "stderr_logfile_maxbytes", "`stderr_maxbytes` (in a later version)"),
+    ("supervisord's", "stderr_logfile_backups", "`stderr_backups` (in a later version)"),
+    ("supervisord's", "process_name", "fixed as NAME:N"),
+    ("supervisord's", "numprocs_start", "always 0"),
+    ("circus's", "copy_env", "always true"),
+    ("other tools'", "args", "part of `cmd`"),
+    ("other tools'", "exec", "`cmd`"),
+    ("other tools'", "script", "`cmd`"),
+    ("other tools'", "cwd", "`workingdir`"),
+    ("other tools'", "working_dir", "`workingdir`"),
+    ("other tools'", "working_directory", "`workingdir`"),
+    ("other tools'", "instances", "`numprocs`"),
+    ("other tools'", "restart", "`autorestart`"),
+    ("other tools'", "kill_timeout", "`stoptime`"),
+];
+
+/// `supervisord's `command` is `cmd` here`, if the key is known from elsewhere.
+pub(super) fn translate(key: &str) -> Option<String> {
+    let (whose, _, ours) = FOREIGN.iter().find(|(_, theirs, _)| *theirs == key)?;
+
+    Some(format!("{whose} `{key}` is {ours} here"))
+}

@@ -1,0 +1,172 @@
+//! The keys: one row each, which feeds the parser, 'did you mean' and the tables of the README.
+
+use super::field::Field;
+use super::spec::{ProgramSpec, SupervisorSpec};
+use super::values;
+
+/// One key of a section whose values are kept in a `T`.
+pub struct Key<T> {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is when it is not written.
+    pub default: &'static str,
+    /// What it means.
+    pub summary: &'static str,
+    pub(super) set: fn(&Field, &mut T) -> Option<()>,
+}
+
+/// Keys of a program.
+pub const PROGRAM_KEYS: [Key<ProgramSpec>; 18] = [
+    Key {
+        name: "cmd",
+        default: "required",
+        summary: "the command, split like a POSIX shell would (no shell runs), or a list",
+        set: |field, spec| values::command(field).map(|value| spec.cmd = value),
+    },
+    Key {
+        name: "numprocs",
+        default: "1",
+        summary: "how many instances: NAME:0 to NAME:N-1; 0 is allowed",
+        set: |field, spec| values::numprocs(field).map(|value| spec.numprocs = value),
+    },
+    Key {
+        name: "workingdir",
+        default: "the directory of the file",
+        summary: "the working directory",
+        set: |field, spec| values::directory(field).map(|value| spec.workingdir = value),
+    },
+    Key {
+        name: "umask",
+        default: "inherited",
+        summary: "octal: 022, 0o22 and \"022\" are the same",
+        set: |field, spec| values::umask(field).map(|value| spec.umask = Some(value)),
+    },
+    Key {
+        name: "autostart",
+        default: "true",
+        summary: "start with the supervisor",
+        set: |field, spec| values::boolean(field).map(|value| spec.autostart = value),
+    },
+    Key {
+        name: "autorestart",
+        default: "unexpected",
+        summary: "after an exit while RUNNING: always, unexpected or never (true, false)",
+        set: |field, spec| values::autorestart(field).map(|value| spec.autorestart = value),
+    },
+    Key {
+        name: "exitcodes",
+        default: "[0]",
+        summary: "the exit codes that are expected; death by a signal never is",
+        set: |field, spec| values::exit_codes(field).map(|value| spec.exitcodes = value),
+    },
+    Key {
+        name: "startretries",
+        default: "3",
+        summary: "retries of a failed start before FATAL",
+        set: |field, spec| {
+            values::whole_number(field, "the number of retries").map(|value| spec.startretries = value)
+        },
+    },
+    Key {
+        name: "starttime",
+        default: "1",
+        summary: "how long it must live to be RUNNING; 0 = at once",
+        set: |field, spec| values::time(field).map(|value| spec.starttime = value),
+    },
+    Key {
+        name: "stopsignal",
+        default: "TERM",
+        summary: "what asks it to stop: TERM, SIGTERM, 15",
+        set: |field, spec| values::stop_signal(field).map(|value| spec.stopsignal = value),
+    },
+    Key {
+        name: "stoptime",
+        default: "10",
+        summary: "how long it has until SIGKILL",
+        set: |field, spec| values::time(field).map(|value| spec.stoptime = value),
+    },
+    Key {
+        name: "stdout",
+        default: "logs/{program_name}.stdout",
+        summary: "a file, none, or inherit",
+        set: |field, spec| values::stdout(field).map(|value| spec.stdout = value),
+    },
+    Key {
+        name: "stderr",
+        default: "logs/{program_name}.stderr",
+        summary: "a file, none, inherit, or stdout to merge it there in order",
+        set: |field, spec| values::stderr(field).map(|value| spec.stderr = value),
+    },
+    Key {
+        name: "env",
+        default: "{}",
+        summary: "added to the inherited environment; values are taken as they are written",
+        set: |field, spec| values::env(field).map(|value| spec.env = value),
+    },
+    Key {
+        name: "stopasgroup",
+        default: "true",
+        summary: "stopsignal goes to the whole process group",
+        set: |field, spec| values::boolean(field).map(|value| spec.stopasgroup = value),
+    },
+    Key {
+        name: "killasgroup",
+        default: "true",
+        summary: "SIGKILL goes to the whole group, and STOPPED waits for all of it",
+        set: |field, spec| values::boolean(field).map(|value| spec.killasgroup = value),
+    },
+    Key {
+        name: "priority",
+        default: "999",
+        summary: "lower starts first and stops last",
+        set: |field, spec| values::priority(field).map(|value| spec.priority = value),
+    },
+    Key {
+        name: "restart_delay",
+        default: "none",
+        summary: "a constant wait before each restart and retry",
+        set: |field, spec| values::time(field).map(|value| spec.restart_delay = Some(value)),
+    },
+];
+
+/// Keys of the `taskmaster:` section.
+pub const SUPERVISOR_KEYS: [Key<SupervisorSpec>; 6] = [
+    Key {
+        name: "http",
+        default: "127.0.0.1:8080",
+        summary: "where the dashboard listens, or off",
+        set: |field, spec| values::http(field).map(|value| spec.http = value),
+    },
+    Key {
+        name: "allowed_hosts",
+        default: "[]",
+        summary: "host names that the dashboard answers to, beyond localhost and addresses",
+        set: |field, spec| values::hosts(field).map(|value| spec.allowed_hosts = value),
+    },
+    Key {
+        name: "logfile",
+        default: "logs/taskmaster.log",
+        summary: "the supervisor's own log",
+        set: |field, spec| values::path(field).map(|value| spec.logfile = value),
+    },
+    Key {
+        name: "logfile_maxbytes",
+        default: "10MB",
+        summary: "the size at which it is rotated; 0 = never",
+        set: |field, spec| values::size(field).map(|value| spec.logfile_maxbytes = value),
+    },
+    Key {
+        name: "logfile_backups",
+        default: "5",
+        summary: "rotated files that are kept",
+        set: |field, spec| {
+            values::whole_number(field, "the number of files").map(|value| spec.logfile_backups = value)
+        },
+    },
+    Key {
+        name: "loglevel",
+        default: "info",
+        summary: "off, error, warn, info, debug or trace",
+        set: |field, spec| values::log_level(field).map(|value| spec.loglevel = value),
+    },
+];

@@ -1,0 +1,135 @@
+//! Commands from the console and requests over HTTP: parsed, passed on, or answered from what is
+//! known.
+
+use super::EventLoop;
+use crate::command::{self, Command, Query, Target, table};
+use crate::http::{self, Refusal, Request, Response, Route};
+use crate::io::console::Said;
+use crate::slots::Key;
+use crate::supervisor::Event;
+use crate::view::{self, About, Snapshot};
+
+impl EventLoop {
+    /// Takes what the console has, one command after the other: the next is not read before an
+    /// order's answer is done.
+    pub(super) fn take_commands(&mut self) {
+        self.console.begin_turn();
+        while let Some(said) = self.console.poll(self.poll.registry(), self.now) {
+            match said {
+                Said::Leave => self.shut_down(),
+                Said::Line(line) => self.take_line(&line),
+            }
+        }
+    }
+
+    fn take_line(&mut self, line: &str) {
+        match command::parse(line) {
+            Ok(None) => self.console.answer(&[]),
+            Err(error) => self.console.answer(&[format!("ERROR {error}")]),
+            Ok(Some(Command::Query(query))) => {
+                let lines = self.look_up(&query);
+                self.console.answer(&lines);
+            }
+            Ok(Some(Command::Order(order))) => {
+                let request = self.next_request();
+                self.console.wait_for(request);
+                self.handle(Event::Order { request, order });
+            }
+        }
+    }
+
+    fn look_up(&mut self, query: &Query) -> Vec<String> {
+        match query {
+            Query::Help(None) => table::help(),
+            Query::Help(Some(row)) => row.help(),
+            Query::Version => vec![format!("taskmaster {}", env!("CARGO_PKG_VERSION"))],
+            Query::Status(targets) => self.status(targets),
+            Query::Pid(targets) => self.pids(targets),
+        }
+    }
+
+    fn status(&self, targets: &[Target]) -> Vec<String> {
+        if targets.is_empty() {
+            return view::table::render(&self.snapshot(|_| true));
+        }
+        let (mut keys, errors) = self.supervisor.resolve(targets);
+        keys.sort_unstable();
+        let mut lines = match keys.is_empty() {
+            true => Vec::new(),
+            false => view::table::render(&self.snapshot(|key| keys.binary_search(&key).is_ok())),
+        };
+        lines.extend(errors);
+        lines
+    }
+
+    fn pids(&self, targets: &[Target]) -> Vec<String> {
+        if targets.is_empty() {
+            return vec![std::process::id().to_string()];
+        }
+        let (keys, errors) = self.supervisor.resolve(targets);
+        let is_single = targets.len() == 1 && targets[0].is_single();
+        let line = |key: Key| {
+            let pid = self.supervisor.instance(key)?.pid();
+            match (pid, is_single) {
+                (Some(pid), true) => Some(pid.to_string()),
+                (Some(pid), false) => Some(format!("{}: {pid}", self.supervisor.name(key))),
+                (None, true) => Some(format!("ERROR {}: not running", self.supervisor.name(key))),
+                (None, false) => None,
+            }
+        };
+        keys.into_iter().filter_map(line).chain(errors).collect()
+    }
+
+    /// Answers the requests that were there when the turn began; a peer that pipelines thousands
+    /// waits its turn.
+    pub(super) fn answer_http(&mut self) {
+        let waiting = self.http.as_ref().map_or(0, crate::io::http::Server::requests_len);
+        for _ in 0..waiting {
+            let Some((key, request)) = self.http.as_mut().and_then(|http| http.poll_request()) else { break };
+            let response = self.respond(&request);
+            self.with_http(|http, registry, now| http.respond(registry, now, key, &request, &response));
+        }
+    }
+
+    fn respond(&mut self, request: &Request) -> Response {
+        if !http::is_allowed_host(&request.host, &self.spec.allowed_hosts) {
+            let reason = "this host name is not answered to (allowed_hosts in config.yaml)";
+            return Response::refuse(Refusal { status: 403, reason });
+        }
+        match http::route(request) {
+            Err(refusal) => Response::refuse(refusal),
+            Ok(Route::Healthz) => Response::text("ok"),
+            Ok(Route::Asset(asset)) => Response::asset(asset),
+            Ok(Route::Status { program }) => {
+                self.refresh_usages();
+                let mut snapshot = self.snapshot(|_| true);
+                if let Some(name) = program {
+                    snapshot.programs.retain(|program| program.name == name);
+                }
+                Response::json(view::json::status(&self.about(), &snapshot))
+            }
+        }
+    }
+
+    fn about(&self) -> About {
+        About {
+            pid: std::process::id(),
+            uptime: self.now - crate::time::Time::ZERO,
+            config: self.config_name.display().to_string(),
+        }
+    }
+
+    /// CPU and memory are read only when somebody looks.
+    fn refresh_usages(&mut self) {
+        let instances = self.supervisor.programs().iter().flat_map(|program| program.instances());
+        let living = instances.filter_map(|key| {
+            let instance = self.supervisor.instance(*key)?;
+            Some((instance.pid()?, instance.started()?))
+        });
+        self.usages.refresh(self.now, living);
+    }
+
+    fn snapshot(&self, wanted: impl Fn(Key) -> bool) -> Snapshot {
+        view::take(&self.supervisor, self.now, wanted, |pid| self.usages.get(pid))
+    }
+}

@@ -1,0 +1,128 @@
+//! The core's wishes, carried out.
+
+use std::path::Path;
+
+use super::{EventLoop, Outcome};
+use crate::config::{Output, ProgramSpec};
+use crate::io::output::Stream;
+use crate::slots::Key;
+use crate::supervisor::{Action, Event, Launch, Spawn, State};
+
+/// Processes started in one turn. Each takes the kernel a fraction of a millisecond; in between,
+/// everybody else is heard.
+const SPAWNS_PER_TURN: usize = 32;
+
+/// The log files of one process, open.
+#[derive(Default)]
+struct Streams {
+    stdout: Option<Stream>,
+    stderr: Option<Stream>,
+}
+
+impl EventLoop {
+    pub(super) fn perform_actions(&mut self) {
+        while let Some(action) = self.supervisor.poll_action() {
+            match action {
+                Action::Signal { run, pid, signal, scope } => {
+                    if let Err(error) = self.processes.signal(run, pid, signal, scope) {
+                        let name = self.supervisor.name(run.instance);
+                        log::error!("{name}: cannot send SIG{signal} to pid {pid}: {error}");
+                    }
+                }
+                Action::WatchGroup { run, pid } => self.processes.watch_group(pid, run),
+                Action::Reply { request, line } => self.console.reply(request, &line),
+                Action::Done { request, .. } => self.console.done(request),
+                Action::Changed { instance, from, to } => self.log_change(instance, from, to),
+                Action::Quit { abandoned: 0 } => self.outcome = Some(Outcome::Clean),
+                Action::Quit { abandoned } => self.outcome = Some(Outcome::Abandoned(abandoned)),
+            }
+        }
+    }
+
+    /// Starts a batch of what waits to be started.
+    pub(super) fn pull_spawns(&mut self) {
+        for _ in 0..SPAWNS_PER_TURN {
+            let Some(spawn) = self.supervisor.poll_spawn() else { break };
+            self.perform_actions();
+            // Each process's life is measured from its own start, not from that of the turn.
+            self.now = self.clock.now();
+            let run = spawn.run;
+            match self.spawn(&spawn) {
+                Ok(pid) => self.handle(Event::Spawned { run, pid }),
+                Err(reason) => self.handle(Event::SpawnFailed { run, reason }),
+            }
+        }
+    }
+
+    /// Opens the log files, then starts the process: one that cannot log where it should is not
+    /// started.
+    fn spawn(&mut self, spawn: &Spawn) -> Result<u32, String> {
+        let Spawn { run, program, number } = spawn;
+        let streams = self.open_streams(program, *number)?;
+        let spawned = match self.launcher.spawn(program, *number) {
+            Ok(spawned) => spawned,
+            Err(reason) => {
+                self.close_streams(streams);
+                return Err(reason);
+            }
+        };
+        let readers = [(spawned.streams.stdout, streams.stdout), (spawned.streams.stderr, streams.stderr)];
+        let pipes = readers.map(|(reader, stream)| {
+            let added = self.pipes.add(self.poll.registry(), reader?, stream?);
+            added.inspect_err(|error| log::error!("output of pid {} is lost: {error}", spawned.pid)).ok()
+        });
+        self.processes.insert(spawned.pid, *run, pipes);
+        log::info!("{}:{number}: spawned, pid {}", program.name, spawned.pid);
+        Ok(spawned.pid)
+    }
+
+    fn open_streams(&mut self, program: &ProgramSpec, number: u32) -> Result<Streams, String> {
+        let stdout = self.open_stream(program, number, &program.stdout)?;
+        let stderr = self.open_stream(program, number, &program.stderr).inspect_err(|_| {
+            self.close_streams(Streams { stdout, stderr: None });
+        })?;
+        Ok(Streams { stdout, stderr })
+    }
+
+    fn open_stream(
+        &mut self,
+        program: &ProgramSpec,
+        number: u32,
+        output: &Output,
+    ) -> Result<Option<Stream>, String> {
+        let Output::File(template) = output else { return Ok(None) };
+        let path = template.expand(&program.name, number);
+        // Instances that share a file are told beforehand to write whole lines, so that not even the
+        // first of them begins a line that the second would have to break.
+        let is_shared = program.numprocs > 1 && path == template.expand(&program.name, u32::MAX);
+        let opened = self.pipes.open(Path::new(&path), is_shared);
+        opened.map(Some).map_err(|error| format!("cannot open its log file {error}"))
+    }
+
+    fn close_streams(&mut self, streams: Streams) {
+        for stream in [streams.stdout, streams.stderr].into_iter().flatten() {
+            self.pipes.close(stream);
+        }
+    }
+
+    /// supervisord's lines, more or less: what an operator searches a log for.
+    fn log_change(&self, key: Key, from: State, to: State) {
+        let name = self.supervisor.name(key);
+        let Some(instance) = self.supervisor.instance(key) else { return };
+        let why = || match (instance.spawn_error(), instance.last_exit()) {
+            (Some(error), _) => error.to_owned(),
+            (None, Some(exit)) => exit.to_string(),
+            (None, None) => String::new(),
+        };
+        match to {
+            State::Running => log::info!("{name}: {from} -> {to}"),
+            State::Exited => log::info!("{name}: {from} -> {to} ({})", why()),
+            State::Backoff => log::warn!("{name}: {from} -> {to} ({})", why()),
+            State::Fatal => log::error!("{name}: {from} -> {to} ({})", why()),
+            State::Starting(Launch::Queued) if from == State::Running => {
+                log::warn!("{name}: ended ({}), restarting", why());
+            }
+            State::Stopped | State::Starting(_) | State::Stopping(_) => log::debug!("{name}: {from} -> {to}"),
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! The only poll, and the order of a turn: what happened becomes events for the core, what the core
+//! wants becomes effects.
+//!
+//! One turn: poll -> the clock, once -> signals and the dead -> timers -> console and sockets ->
+//! pipes -> spawns -> what was said is written. There is no tick: with nothing to do and no deadline,
+//! the poll has no timeout.
+//!
+//! - `effects`: performs the core's actions and spawns; `answers`: questions from console and HTTP
+//! - `last_resort`: what is left to do after a panic
+
+mod answers;
+mod effects;
+mod last_resort;
+
+pub(crate) use last_resort::run;
+
+use std::io;
+use std::path::PathBuf;
+
+use mio::{Events, Poll, Registry};
+
+use crate::command::{Order, RequestId};
+use crate::config::{Config, SupervisorSpec};
+use crate::io::clock::Clock;
+use crate::io::console::Console;
+use crate::io::http::Server;
+use crate::io::journal::Journal;
+use crate::io::log_file::Rotation;
+use crate::io::output::Pipes;
+use crate::io::process::{FileLimit, Launcher, Processes, Usages};
+use crate::io::signals::{Notice, Signals};
+use crate::io::token::Source;
+use crate::supervisor::{Event, Supervisor};
+use crate::time::Time;
+
+/// Poll events taken in one turn; what is beyond comes in the next.
+const EVENTS_PER_TURN: usize = 1024;
+
+/// Everything `run` needs to know.
+#[derive(Debug)]
+pub struct Settings {
+    /// What to supervise.
+    pub config: Config,
+    /// The configuration file, as it was named.
+    pub config_name: PathBuf,
+    /// Whether commands are read from standard input.
+    pub console: bool,
+    /// Shortcomings of the configuration, to be logged.
+    pub warnings: Vec<String>,
+}
+
+/// How a supervision ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every process was stopped.
+    Clean,
+    /// This many processes could not be ended.
+    Abandoned(usize),
+}
+
+/// The supervisor at work: the root of everything that is owned.
+pub(crate) struct EventLoop {
+    poll: Poll,
+    clock: Clock,
+    /// The time of this turn.
+    now: Time,
+    supervisor: Supervisor,
+    signals: Signals,
+    launcher: Launcher,
+    processes: Processes,
+    usages: Usages,
+    pipes: Pipes,
+    console: Console,
+    http: Option<Server>,
+    journal: Journal,
+    spec: SupervisorSpec,
+    config_name: PathBuf,
+    last_request: u64,
+    outcome: Option<Outcome>,
+}
+
+impl EventLoop {
+    /// Sets everything up; no program is started yet.
+    ///
+    /// # Errors
+    /// What the system refused, in one line.
+    pub(crate) fn new(settings: Settings) -> io::Result<EventLoop> {
+        let Settings { config, config_name, console, warnings } = settings;
+        let spec = config.supervisor.clone();
+        let rotation = Rotation { max_bytes: spec.logfile_maxbytes, backups: spec.logfile_backups };
+        let journal = Journal::install(&spec.logfile, rotation, spec.loglevel)?;
+        let poll = Poll::new()?;
+        let signals = Signals::install(poll.registry())?;
+        let limit = FileLimit::raise()?;
+        let version = env!("CARGO_PKG_VERSION");
+        log::info!("taskmaster {version} supervises {}, pid {}", config_name.display(), std::process::id());
+        for warning in &warnings {
+            log::warn!("{warning}");
+        }
+        Ok(EventLoop {
+            clock: Clock::start(),
+            now: Time::ZERO,
+            supervisor: Supervisor::new(&config),
+            signals,
+            launcher: Launcher::new(limit)?,
+            processes: Processes::new(),
+            usages: Usages::new(),
+            pipes: Pipes::new(),
+            console: Console::open(poll.registry(), console),
+            http: spec.http.map(Server::new),
+            journal,
+            spec,
+            config_name,
+            last_request: 0,
+            outcome: None,
+            poll,
+        })
+    }
+
+    /// Supervises until everything is down.
+    ///
+    /// # Errors
+    /// Only a failure of the poll itself, which does not happen while the kernel is sane.
+    pub(crate) fn run(&mut self) -> io::Result<Outcome> {
+        let mut events = Events::with_capacity(EVENTS_PER_TURN);
+        self.bind_http();
+        self.greet();
+        self.handle(Event::Boot);
+        loop {
+            self.pull_spawns();
+            self.end_turn();
+            if let Some(outcome) = self.outcome {
+                self.leave(outcome);
+                return Ok(outcome);
+            }
+            self.wait(&mut events)?;
+            self.now = self.clock.now();
+            self.turn(&events);
+        }
+    }
+
+    /// Sleeps until something happens, the nearest deadline, or not at all if work is left.
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let is_busy = self.supervisor.has_spawns()
+            || self.pipes.has_ready()
+            || self.console.has_more()
+            || self.http.as_ref().is_some_and(|http| http.requests_len() > 0);
+        let http_deadline = self.http.as_ref().and_then(Server::next_deadline);
+        let deadline = [self.supervisor.next_deadline(), http_deadline].into_iter().flatten().min();
+        let timeout = match deadline {
+            _ if is_busy => Some(std::time::Duration::ZERO),
+            Some(deadline) => Some(self.clock.until(deadline)),
+            None => None,
+        };
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                events.clear();
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    fn turn(&mut self, events: &Events) {
+        let mut has_signals = false;
+        for event in events {
+            match Source::from_token(event.token()) {
+                Some(Source::Signals) => has_signals = true,
+                Some(Source::Pipe(key)) => self.pipes.mark_ready(key),
+                Some(Source::ConsoleInput) => self.console.mark_readable(),
+                Some(Source::HttpListener | Source::HttpConnection(_) | Source::ConsoleOutput) | None => {}
+            }
+        }
+        if has_signals {
+            self.take_signals();
+        }
+        self.report_gone_groups();
+        self.handle(Event::Tick);
+        self.fire_http();
+        self.take_commands();
+        for event in events {
+            match Source::from_token(event.token()) {
+                Some(Source::HttpListener) => self.with_http(Server::accept),
+                Some(Source::HttpConnection(key)) => {
+                    self.with_http(|http, registry, now| http.ready(registry, now, key));
+                }
+                Some(Source::Signals | Source::Pipe(_) | Source::ConsoleInput | Source::ConsoleOutput)
+                | None => {}
+            }
+        }
+        self.answer_http();
+        self.pipes.pump(self.poll.registry());
+    }
+
+    /// Nothing that was said in a turn waits for the next.
+    fn end_turn(&mut self) {
+        self.console.flush(self.poll.registry());
+        self.journal.write_pending();
+    }
+
+    fn take_signals(&mut self) {
+        for notice in self.signals.drain() {
+            match notice {
+                Notice::ChildEnded => self.reap(),
+                Notice::Shutdown(signal) => {
+                    log::info!("SIG{signal}: shutting down");
+                    self.handle(Event::ShutdownSignal);
+                }
+                Notice::Hangup => self.hangup(),
+                Notice::Reopen => {
+                    log::info!("SIGUSR2: reopening log files");
+                    self.pipes.reopen();
+                    self.journal.reopen();
+                }
+            }
+        }
+    }
+
+    /// SIGHUP comes from a terminal that closes, unless nohup said not to care, or from somebody who
+    /// wants the configuration to be read again.
+    fn hangup(&mut self) {
+        match (self.signals.hangup_was_ignored(), self.console.terminal_is_gone()) {
+            (true, _) => log::info!("SIGHUP is ignored, as it was when we were started"),
+            (false, true) => {
+                log::info!("the terminal is gone: shutting down");
+                self.shut_down();
+            }
+            (false, false) => {
+                log::warn!("SIGHUP: this version cannot reload its configuration; restart it instead");
+            }
+        }
+    }
+
+    /// Reaps everybody who has ended, so that one SIGCHLD for many is enough. A process's last words
+    /// are in its log before its end is told.
+    fn reap(&mut self) {
+        while let Some(reaped) = self.processes.reap() {
+            for pipe in reaped.pipes.into_iter().flatten() {
+                self.pipes.drain(self.poll.registry(), pipe);
+            }
+            self.handle(Event::Exited { run: reaped.run, status: reaped.status });
+        }
+    }
+
+    fn report_gone_groups(&mut self) {
+        for run in self.processes.gone_groups() {
+            self.handle(Event::GroupGone { run });
+        }
+    }
+
+    /// A graceful shutdown that was not asked for by a signal; asked twice it is no more urgent.
+    fn shut_down(&mut self) {
+        let request = self.next_request();
+        self.handle(Event::Order { request, order: Order::Shutdown });
+    }
+
+    /// One event into the core, and all its effects out.
+    fn handle(&mut self, event: Event) {
+        self.supervisor.handle(self.now, event);
+        self.perform_actions();
+    }
+
+    fn next_request(&mut self) -> RequestId {
+        self.last_request += 1;
+        RequestId(self.last_request)
+    }
+
+    fn bind_http(&mut self) {
+        let Some(http) = &mut self.http else { return };
+        let address = http.address();
+        match http.bind(self.poll.registry(), self.now) {
+            Ok(()) => log::info!("the dashboard is at http://{address}"),
+            Err(error) => {
+                let text = format!(
+                    "WARNING: no dashboard at http://{address}: {error}; supervision goes on, and the \
+                     address is tried again"
+                );
+                log::error!("{text}");
+                self.console.warn(&text);
+            }
+        }
+    }
+
+    fn fire_http(&mut self) {
+        let Some(http) = &mut self.http else { return };
+        if http.fire(self.poll.registry(), self.now) {
+            let text = format!("the dashboard is at http://{} now", http.address());
+            log::info!("{text}");
+            self.console.warn(&text);
+        }
+    }
+
+    fn with_http(&mut self, act: impl FnOnce(&mut Server, &Registry, Time)) {
+        if let Some(http) = &mut self.http {
+            act(http, self.poll.registry(), self.now);
+        }
+    }
+
+    fn greet(&mut self) {
+        let programs = self.supervisor.programs().len();
+        let at = match &self.http {
+            Some(http) if http.is_bound() => format!("dashboard at http://{}", http.address()),
+            Some(_) | None => "no dashboard".to_owned(),
+        };
+        self.console.greet(&format!(
+            "taskmaster {}: {programs} programs from {}; {at}; 'help' lists the commands",
+            env!("CARGO_PKG_VERSION"),
+            self.config_name.display(),
+        ));
+    }
+
+    fn leave(&mut self, outcome: Outcome) {
+        self.pipes.drain_all(self.poll.registry());
+        if let Outcome::Abandoned(count) = outcome {
+            let text = format!("{count} processes could not be ended and are left behind");
+            log::error!("{text}");
+            self.console.warn(&text);
+        }
+        log::info!("shutdown complete");
+        self.console.finish();
+        self.journal.write_pending();
+    }
+}
