@@ -2,6 +2,7 @@
 
 mod failure;
 mod limits;
+mod seats;
 mod spawn;
 mod table;
 mod usage;
