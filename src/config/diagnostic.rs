@@ -45,7 +45,9 @@ pub fn render(source: &Source, problems: &[Diagnostic], colored: bool) -> String
 fn render_one(source: &Source, problem: &Diagnostic, renderer: &Renderer) -> String {
     let message = harmless(&problem.message);
     let help = problem.help.as_deref().map(harmless);
-    let line = problem.position.and_then(|at| source.text.lines().nth(at.line - 1).map(|line| (at, line)));
+    // A byte order mark has no column.
+    let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
+    let line = problem.position.and_then(|at| text.lines().nth(at.line - 1).map(|line| (at, line)));
     let Some((at, line)) = line else {
         let file = format!("{}: {message}", source.name);
         let title = Level::ERROR.primary_title(&file);

@@ -71,3 +71,8 @@ pub(super) fn translate(key: &str) -> Option<String> {
 
     Some(format!("{whose} `{key}` is {ours} here"))
 }
+
+/// Whether what is meant is the command that starts the program.
+pub(super) fn stands_for_cmd(key: &str) -> bool {
+    FOREIGN.iter().any(|(_, theirs, ours)| *theirs == key && *ours == "`cmd`")
+}

@@ -149,7 +149,7 @@ pub(super) fn umask(field: &Field) -> Option<u32> {
     let digits = text.strip_prefix("0o").unwrap_or(text);
     let is_plain_decimal = form == Form::Number && digits == text && text.len() > 1 && !text.starts_with('0');
     match u32::from_str_radix(digits, 8) {
-        _ if is_plain_decimal => field.wrong(
+        Ok(_) if is_plain_decimal => field.wrong(
             format!("`umask: {text}` could be meant as decimal or as octal"),
             format!("write \"0{text}\" if it is octal"),
         ),
@@ -226,9 +226,10 @@ fn absolute(field: &Field, text: &str) -> Option<Template> {
 
 /// Values are what was written: 1.10 stays 1.10, yes stays yes.
 pub(super) fn env(field: &Field) -> Option<Vec<(String, Template)>> {
-    let pair = |(name, value): (&str, Field)| {
+    let pair = |value: Field| {
+        let name = value.key();
         if name.is_empty() || name.contains(['=', '\0']) {
-            return value.wrong(format!("`{name}` cannot be the name of an environment variable"), "");
+            return value.wrong_key(format!("`{name}` cannot be the name of an environment variable"), "");
         }
         if matches!(value.node, Node::Null) {
             return value.wrong(format!("`{name}` has no value"), "write \"\" for an empty one");
@@ -238,10 +239,7 @@ pub(super) fn env(field: &Field) -> Option<Vec<(String, Template)>> {
     if matches!(field.node, Node::Null) {
         return Some(Vec::new());
     }
-    if matches!(field.node, Node::List(_)) {
-        return field.wrong("`env` is a map, not a list", "write NAME: value, one a line");
-    }
-    let pairs: Vec<_> = field.entries()?.into_iter().map(pair).collect();
+    let pairs: Vec<_> = field.entries("write NAME: value, one a line")?.into_iter().map(pair).collect();
     pairs.into_iter().collect()
 }
 
