@@ -36,8 +36,10 @@ pub fn render(source: &Source, problems: &[Diagnostic], colored: bool) -> String
         problems.iter().take(SHOWN_MAX).map(|problem| render_one(source, problem, &renderer)).collect();
     let mut text = shown.join("\n\n");
     text.push('\n');
-    if problems.len() > SHOWN_MAX {
-        text.push_str(&format!("\n... and {} more problems\n", problems.len() - SHOWN_MAX));
+    match problems.len().saturating_sub(SHOWN_MAX) {
+        0 => {}
+        1 => text.push_str("\n... and 1 more problem\n"),
+        more => text.push_str(&format!("\n... and {more} more problems\n")),
     }
     text
 }
@@ -73,9 +75,17 @@ fn excerpt(line: &str, column: usize) -> (String, std::ops::Range<usize>) {
         text.push_str("...");
     }
     let start = text.char_indices().nth(column - 1).map_or(text.len(), |(at, _)| at);
-    let word = text[start..].find([' ', ',', ']', '}', ':']).map_or(text.len(), |length| start + length);
-    let end = word.max((start + 1).min(text.len()));
-    (text, start..end)
+    let length = word_length(&text[start..]);
+    (text, start..start + length)
+}
+
+/// Up to the closing quote, or to what ends a word.
+fn word_length(text: &str) -> usize {
+    let Some(first) = text.chars().next() else { return 0 };
+    let rest = &text[first.len_utf8()..];
+    let quoted = matches!(first, '"' | '\'').then(|| rest.find(first).map(|at| at + 1)).flatten();
+    let word = || rest.find([' ', ',', ']', '}', ':']).unwrap_or(rest.len());
+    first.len_utf8() + quoted.unwrap_or_else(word)
 }
 
 /// Without what a terminal would obey. Tabs become single blanks, so that columns stay true.

@@ -147,6 +147,10 @@ fn syntax_help(message: &str, rest: &str) -> Option<&'static str> {
         Some("a backslash between double quotes is an escape; single quotes keep it as it is")
     } else if has("unexpected end of stream") {
         Some("a quote is not closed")
+    } else if has("unknown anchor") {
+        Some("a text that begins with * needs quotes; &name gives a value the name that *name stands for")
+    } else if has("recursion limit") {
+        Some("maps and lists can be nested 128 deep")
     } else if has("did not find expected key") {
         Some("keys of one map line up; a text in quotes ends with its quote")
     } else {

@@ -30,12 +30,13 @@ pub(super) struct Field<'a> {
     pub(super) world: &'a World<'a>,
     /// The key that leads here; the root has none.
     key: &'a str,
+    is_item: bool,
     path: Vec<Step>,
 }
 
 impl<'a> Field<'a> {
     pub(super) fn root(node: &'a Node, world: &'a World<'a>) -> Field<'a> {
-        Field { node, world, key: "", path: Vec::new() }
+        Field { node, world, key: "", is_item: false, path: Vec::new() }
     }
 
     /// Notes a problem with the value. Always `None`, so that a reader can return it.
@@ -64,7 +65,7 @@ impl<'a> Field<'a> {
         list.iter().enumerate().map(|(at, node)| {
             let mut path = self.path.clone();
             path.push(Step { at, to: To::Value });
-            Field { node, path, ..*self }
+            Field { node, is_item: true, path, ..*self }
         })
     }
 
@@ -89,20 +90,27 @@ impl<'a> Field<'a> {
 
     fn below(&self, entry: &'a Entry) -> Field<'a> {
         let path = [self.path.as_slice(), &entry.way].concat();
-        Field { node: &entry.value, key: &entry.key, path, ..*self }
+        Field { node: &entry.value, key: &entry.key, is_item: false, path, ..*self }
     }
 
     /// A scalar, as it was written.
     pub(super) fn scalar(&self, wanted: &str) -> Option<(&'a str, Form)> {
         match self.node {
             Node::Scalar { text, form } => Some((text, *form)),
-            Node::Null => self.wrong(format!("`{}` has no value", self.key()), format!("it takes {wanted}")),
+            Node::Null => self.wrong(format!("{} has no value", self.shown()), format!("it takes {wanted}")),
             Node::List(_) => {
-                self.wrong(format!("`{}` cannot be a list", self.key()), format!("it takes {wanted}"))
+                self.wrong(format!("{} cannot be a list", self.shown()), format!("it takes {wanted}"))
             }
             Node::Map(_) => {
-                self.wrong(format!("`{}` cannot be a map", self.key()), format!("it takes {wanted}"))
+                self.wrong(format!("{} cannot be a map", self.shown()), format!("it takes {wanted}"))
             }
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self.is_item {
+            true => format!("an item of `{}`", self.key),
+            false => format!("`{}`", self.key),
         }
     }
 

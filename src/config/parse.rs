@@ -124,7 +124,7 @@ fn read_config(root: &Field) -> Option<Config> {
             // A place for anchors, as in compose files.
             key if key.starts_with("x-") => {}
             key => {
-                let hint = nearest(key, ["programs", "taskmaster"].into_iter());
+                let hint = suggest(key, ["programs", "taskmaster"].into_iter());
                 let hint = hint.or_else(|| key_elsewhere(key, field.node));
                 let help = hint.unwrap_or_else(|| {
                     "there are `programs`, `taskmaster`, and x-... for anchors".to_owned()
@@ -155,24 +155,26 @@ fn read_programs(programs: &Field) -> Option<Vec<Arc<ProgramSpec>>> {
     let mut specs = Vec::new();
     for field in programs.entries(help)? {
         let name = field.key();
-        if let Some(message) = wrong_name(name) {
-            field.wrong_key::<()>(message, "names are made of letters, digits, `_`, `.` and `-`");
+        if let Some((message, help)) = wrong_name(name) {
+            field.wrong_key::<()>(message, help);
         }
         specs.push(Arc::new(read_program(name, &field)));
     }
     Some(specs)
 }
 
-fn wrong_name(name: &str) -> Option<String> {
+/// What is wrong with the name of a program, and what to do about it.
+fn wrong_name(name: &str) -> Option<(String, &'static str)> {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     if name == "all" {
-        return Some("`all` means every program, so none can be called that".to_owned());
+        return Some(("`all` means every program, so none can be called that".to_owned(), ""));
     }
     if name.is_empty() || !name.chars().all(is_allowed) {
-        return Some(format!("`{name}` cannot be the name of a program"));
+        let help = "names are made of letters, digits, `_`, `.` and `-`";
+        return Some((format!("`{name}` cannot be the name of a program"), help));
     }
-    (name.len() > NAME_CHARS_MAX)
-        .then(|| format!("the name of a program has at most {NAME_CHARS_MAX} characters"))
+    let message = || format!("the name of a program has at most {NAME_CHARS_MAX} characters");
+    (name.len() > NAME_CHARS_MAX).then(|| (message(), ""))
 }
 
 fn read_program(name: &str, field: &Field) -> ProgramSpec {
@@ -204,13 +206,12 @@ fn read_keys<T>(section: &Field, keys: &[Key<T>], later: &[&str], values: &mut T
             let message = format!("`{name}` is not supported by this version yet");
             field.wrong_key::<()>(message, "remove it for now");
         } else {
-            let hint = foreign::translate(name)
-                .or_else(|| nearest(name, keys.iter().map(|key| key.name)))
-                .unwrap_or_else(|| {
-                    let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
-                    let lines: Vec<String> = names.chunks(9).map(|names| names.join(", ")).collect();
-                    format!("the keys are\n  {}", lines.join(",\n  "))
-                });
+            let names = keys.iter().map(|key| key.name);
+            let hint = suggest(name, names).or_else(|| foreign::translate(name)).unwrap_or_else(|| {
+                let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
+                let lines: Vec<String> = names.chunks(9).map(|names| names.join(", ")).collect();
+                format!("the keys are\n  {}", lines.join(",\n  "))
+            });
             field.wrong_key::<()>(format!("unknown key `{name}`"), hint);
         }
     }
@@ -218,12 +219,8 @@ fn read_keys<T>(section: &Field, keys: &[Key<T>], later: &[&str], values: &mut T
 }
 
 /// ``did you mean `x`?``, if one of the names is close.
-pub(super) fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
-    let written = written.to_lowercase();
-    let distance = |name: &str| strsim::damerau_levenshtein(&written, &name.to_lowercase());
-    let (distance, name) = names.map(|name| (distance(name), name)).min()?;
-    let is_close = distance <= 1 + name.len() / 4 && distance < name.len();
-    is_close.then(|| format!("did you mean `{name}`?"))
+pub(super) fn suggest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    foreign::nearest(written, names).map(|name| format!("did you mean `{name}`?"))
 }
 
 fn default_program(name: &str, directory: &Path) -> ProgramSpec {

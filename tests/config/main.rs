@@ -2,7 +2,12 @@
 //!
 //! Messages are kept whole, as a user sees them: the place, the line, the word, and what to do.
 
+mod keys;
+mod meaning;
+mod numbers;
+mod supervisor;
 mod syntax;
+mod words;
 
 use std::path::PathBuf;
 
@@ -42,4 +47,23 @@ fn program_with(lines: &str) -> String {
 fn program(lines: &str) -> ProgramSpec {
     let config = accepted(&program_with(lines));
     (*config.programs[0]).clone()
+}
+
+/// What a user is told about the program `web` with these lines.
+fn program_complaint(lines: &str) -> String {
+    complaint(&program_with(lines))
+}
+
+/// A file with one program for each of these values of `key`, a line each.
+fn one_each(key: &str, values: &[&str]) -> String {
+    let programs =
+        values.iter().zip('a'..).map(|(value, name)| format!("  {name}: {{cmd: run, {key}: {value}}}\n"));
+    format!("programs:\n{}", programs.collect::<String>())
+}
+
+/// What is said about each of these values of `key`.
+fn refused(key: &str, values: &[&str]) -> String {
+    let text = complaint(&one_each(key, values));
+    assert_eq!(text.matches("error: ").count(), values.len(), "{text}");
+    text
 }

@@ -127,7 +127,7 @@ fn syntax_errors_have_a_place() {
      --> config.yaml:3:1
       |
     3 |  cmd: run
-      | ^
+      | ^^^^
       |
       = help: YAML is indented with blanks, never with tabs
     ");
@@ -171,6 +171,8 @@ fn syntax_errors_have_a_place() {
       |
     3 |     cmd: *nowhere
       |          ^^^^^^^^
+      |
+      = help: a text that begins with * needs quotes; &name gives a value the name that *name stands for
     ");
     assert_snapshot!(complaint("programs:\n  web:\n    cmd: @run\n"), @"
     error: found character that cannot start any token, while scanning for the next token
@@ -476,6 +478,8 @@ fn deep_nesting_is_refused_in_no_time() {
       |
     1 | ...[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[...
       |                                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: maps and lists can be nested 128 deep
     ");
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }
