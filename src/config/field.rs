@@ -14,6 +14,8 @@ pub(super) struct Problem {
     pub(super) path: Vec<Step>,
     pub(super) message: String,
     pub(super) help: Option<String>,
+    /// The other place that it is about: where what is there twice is for the first time.
+    pub(super) first: Option<Vec<Step>>,
 }
 
 /// What all fields of a document share.
@@ -51,7 +53,7 @@ impl<'a> Field<'a> {
 
     fn note<T>(&self, path: Vec<Step>, message: String, help: String) -> Option<T> {
         let help = (!help.is_empty()).then_some(help);
-        self.world.problems.borrow_mut().push(Problem { path, message, help });
+        self.world.problems.borrow_mut().push(Problem { path, message, help, first: None });
         None
     }
 

@@ -1,7 +1,7 @@
 //! From the text of a configuration to its values, or to all that is wrong with it.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +57,9 @@ fn locate_all(text: &str, mut problems: Vec<Problem>) -> Vec<Diagnostic> {
     let start = Position { line: 1, column: 1 };
     let located = |problem: Problem| {
         let position = document::locate(text, &problem.path).unwrap_or(start);
-        Diagnostic { position: Some(position), message: problem.message, help: problem.help }
+        let first = problem.first.and_then(|path| document::locate(text, &path));
+        let help = first.map(|first| format!("the first one is in line {}", first.line)).or(problem.help);
+        Diagnostic { position: Some(position), message: problem.message, help }
     };
     let mut diagnostics: Vec<_> = problems.into_iter().map(located).collect();
     diagnostics.sort_by_key(|diagnostic| diagnostic.position);
@@ -73,15 +75,18 @@ fn locate_all(text: &str, mut problems: Vec<Problem>) -> Vec<Diagnostic> {
 
 /// Refuses keys that are given twice and merges `<<`, everywhere, from the root down.
 fn settle(node: &mut Node, path: &mut Vec<Step>, world: &World<'_>) {
-    let complain = |path: Vec<Step>, message: String, help: Option<String>| {
-        world.problems.borrow_mut().push(Problem { path, message, help });
-    };
     match node {
         Node::Map(entries) => {
-            let mut known = HashSet::new();
-            for entry in entries.iter().filter(|entry| !known.insert(entry.key.as_str())) {
-                let path = key_path(&[path.as_slice(), &entry.way].concat());
-                complain(path, format!("`{}` is given twice", entry.key), None);
+            let mut known: HashMap<&str, Vec<Step>> = HashMap::new();
+            for entry in entries.iter() {
+                let own = key_path(&[path.as_slice(), &entry.way].concat());
+                let Some(first) = known.get(entry.key.as_str()).cloned() else {
+                    known.insert(&entry.key, own);
+                    continue;
+                };
+                let message = format!("`{}` is given twice", entry.key);
+                let problem = Problem { path: own, message, help: None, first: Some(first) };
+                world.problems.borrow_mut().push(problem);
             }
         }
         Node::List(items) => {
@@ -96,7 +101,8 @@ fn settle(node: &mut Node, path: &mut Vec<Step>, world: &World<'_>) {
     for way in node.merge().err().into_iter().flatten() {
         let help = "such as `<<: *name`, where &name is the anchor of a map".to_owned();
         let path = [path.as_slice(), &way].concat();
-        complain(path, "`<<` takes a map, or a list of maps".to_owned(), Some(help));
+        let message = "`<<` takes a map, or a list of maps".to_owned();
+        world.problems.borrow_mut().push(Problem { path, message, help: Some(help), first: None });
     }
     if let Node::Map(entries) = node {
         for entry in entries {

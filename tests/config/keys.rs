@@ -3,18 +3,7 @@
 use insta::assert_snapshot;
 use taskmaster::config::{PROGRAM_KEYS, SUPERVISOR_KEYS};
 
-use super::{accepted, complaint, parse, program_complaint, program_with};
-
-#[test]
-fn a_program_that_is_defined_twice_is_refused() {
-    assert_snapshot!(complaint("programs:\n  web: {cmd: a}\n  db: {cmd: b}\n  \"web\": {cmd: c}\n"), @r#"
-    error: `web` is given twice
-     --> config.yaml:4:3
-      |
-    4 |   "web": {cmd: c}
-      |   ^^^^^
-    "#);
-}
+use super::{complaint, parse, program_complaint, program_with};
 
 #[test]
 fn keys_that_are_given_twice_are_refused_at_every_level() {
@@ -26,121 +15,40 @@ fn keys_that_are_given_twice_are_refused_at_every_level() {
       |
     4 |     env: {A: 1, B: 2, A: 3}
       |                       ^
+      |
+      = help: the first one is in line 4
 
     error: `umask` is given twice
      --> config.yaml:6:5
       |
     6 |     umask: 077
       |     ^^^^^
+      |
+      = help: the first one is in line 5
 
     error: `http` is given twice
      --> config.yaml:7:25
       |
     7 | taskmaster: {http: off, http: off}
       |                         ^^^^
+      |
+      = help: the first one is in line 7
 
     error: `b` is given twice
      --> config.yaml:8:13
       |
     8 | x-a: {b: 1, b: 2}
       |             ^
+      |
+      = help: the first one is in line 8
 
     error: `programs` is given twice
      --> config.yaml:9:1
       |
     9 | programs: {}
       | ^^^^^^^^
-    ");
-}
-
-#[test]
-fn programs_that_are_no_maps_are_answered_with_how_to_write_them() {
-    assert_snapshot!(complaint("programs:\n"), @"
-    error: `programs` cannot be empty; write {} if that is meant
-     --> config.yaml:1:10
       |
-    1 | programs:
-      |          ^
-      |
-      = help: give each program a name:
-                programs:
-                  hello:
-                    cmd: echo hello
-    ");
-    assert_snapshot!(complaint("programs: [web, db]\n"), @"
-    error: `programs` cannot be a list; it takes a map (`key: value`)
-     --> config.yaml:1:11
-      |
-    1 | programs: [web, db]
-      |           ^^^^
-      |
-      = help: give each program a name:
-                programs:
-                  hello:
-                    cmd: echo hello
-    ");
-    assert_snapshot!(complaint("programs:\n  - web:\n      cmd: ./run\n"), @"
-    error: `programs` cannot be a list; it takes a map (`key: value`)
-     --> config.yaml:2:3
-      |
-    2 |   - web:
-      |   ^
-      |
-      = help: give each program a name:
-                programs:
-                  hello:
-                    cmd: echo hello
-    ");
-    assert_snapshot!(complaint("programs: ./run\n"), @"
-    error: `programs` cannot be a single value; it takes a map (`key: value`)
-     --> config.yaml:1:11
-      |
-    1 | programs: ./run
-      |           ^^^^^
-      |
-      = help: give each program a name:
-                programs:
-                  hello:
-                    cmd: echo hello
-    ");
-    assert_snapshot!(complaint("programs:\n  web: ./run --fast\n  db:\n  mq: []\n  cron: {}\n"), @"
-    error: `web` cannot be a single value; it takes a map (`key: value`)
-     --> config.yaml:2:8
-      |
-    2 |   web: ./run --fast
-      |        ^^^^^
-      |
-      = help: write
-                web:
-                  cmd: ./run --fast
-
-    error: program `db` is empty
-     --> config.yaml:3:3
-      |
-    3 |   db:
-      |   ^^
-      |
-      = help: write
-                db:
-                  cmd: ...
-
-    error: `mq` cannot be a list; it takes a map (`key: value`)
-     --> config.yaml:4:7
-      |
-    4 |   mq: []
-      |       ^
-      |
-      = help: write
-                mq:
-                  cmd: ...
-
-    error: program `cron` has no `cmd`
-     --> config.yaml:5:3
-      |
-    5 |   cron: {}
-      |   ^^^^
-      |
-      = help: add the command that starts it
+      = help: the first one is in line 1
     ");
 }
 
@@ -466,70 +374,4 @@ fn twenty_problems_are_shown_and_the_others_counted() {
     assert!(text.ends_with("\n\n... and 480 more problems\n"), "{text}");
     let one_more: String = (0..21).map(|at| format!("  p{at}: {{}}\n")).collect();
     assert!(complaint(&format!("programs:\n{one_more}")).ends_with("\n\n... and 1 more problem\n"));
-}
-
-#[test]
-fn names_of_programs_are_plain() {
-    let names = |text: &str| -> Vec<String> {
-        accepted(text).programs.iter().map(|program| program.name.clone()).collect()
-    };
-    let longest = "x".repeat(64);
-    let text =
-        format!("programs: {{a.b-c_d: {{cmd: x}}, 1: {{cmd: x}}, All: {{cmd: x}}, {longest}: {{cmd: x}}}}\n");
-    assert_eq!(names(&text), ["a.b-c_d", "1", "All", &longest]);
-    let text = "programs:\n  all: {cmd: x}\n  a/b: {cmd: x}\n  ü: {cmd: x}\n  a b: {cmd: x}\n  \"\": {cmd: x}\n  \"a:1\": {cmd: x}\n";
-    assert_snapshot!(complaint(text), @r#"
-    error: `all` means every program, so none can be called that
-     --> config.yaml:2:3
-      |
-    2 |   all: {cmd: x}
-      |   ^^^
-
-    error: `a/b` cannot be the name of a program
-     --> config.yaml:3:3
-      |
-    3 |   a/b: {cmd: x}
-      |   ^^^
-      |
-      = help: names are made of letters, digits, `_`, `.` and `-`
-
-    error: `ü` cannot be the name of a program
-     --> config.yaml:4:3
-      |
-    4 |   ü: {cmd: x}
-      |   ^
-      |
-      = help: names are made of letters, digits, `_`, `.` and `-`
-
-    error: `a b` cannot be the name of a program
-     --> config.yaml:5:3
-      |
-    5 |   a b: {cmd: x}
-      |   ^
-      |
-      = help: names are made of letters, digits, `_`, `.` and `-`
-
-    error: `` cannot be the name of a program
-     --> config.yaml:6:3
-      |
-    6 |   "": {cmd: x}
-      |   ^^
-      |
-      = help: names are made of letters, digits, `_`, `.` and `-`
-
-    error: `a:1` cannot be the name of a program
-     --> config.yaml:7:3
-      |
-    7 |   "a:1": {cmd: x}
-      |   ^^^^^
-      |
-      = help: names are made of letters, digits, `_`, `.` and `-`
-    "#);
-    assert_snapshot!(complaint(&format!("programs:\n  x{longest}: {{cmd: x}}\n")), @"
-    error: the name of a program has at most 64 characters
-     --> config.yaml:2:3
-      |
-    2 |   xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx: {cmd: x}
-      |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-    ");
 }

@@ -5,6 +5,7 @@
 mod keys;
 mod meaning;
 mod numbers;
+mod programs;
 mod supervisor;
 mod syntax;
 mod words;
