@@ -18,6 +18,21 @@ pub struct Position {
     pub column: usize,
 }
 
+impl Position {
+    /// The place of a byte; the end of the text is the end of its last words. Lines are those of
+    /// editors: libyaml's also end at a lone carriage return and at three rare characters.
+    pub(super) fn of(text: &str, at: usize) -> Position {
+        let mut end = at.min(text.trim_end().len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let before = &text[..end];
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
+        Position { line, column: 1 + before[start..].chars().count() }
+    }
+}
+
 /// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {

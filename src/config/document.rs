@@ -12,6 +12,7 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::diagnostic::{Diagnostic, Position};
+use super::syntax;
 
 /// The largest configuration, in bytes. Thousands of programs fit.
 pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
@@ -63,119 +64,32 @@ pub(super) enum To {
     Value,
 }
 
-/// Brackets that may be open at once, as a cheap look at the text sees it: quotes are not understood.
-/// What libyaml needs grows with their square; far fewer are refused later, by serde_yaml.
-const BRACKETS_OPEN_MAX: usize = 5_000;
-
 /// Reads the one document of `text`.
 pub(super) fn read(text: &str) -> Result<Node, Diagnostic> {
-    refuse_characters(text)?;
-    refuse_brackets(text)?;
+    syntax::refuse(text)?;
     let mut documents = serde_yaml::Deserializer::from_str(text);
     let Some(first) = documents.next() else { return Ok(Node::Null) };
     let budget = Cell::new(NODES_MAX);
-    let mut root = Reader(&budget).deserialize(first).map_err(|error| syntax_error(text, &error))?;
+    let mut root = Reader(&budget).deserialize(first).map_err(|error| syntax::explain(text, &error))?;
     if let Some(second) = documents.next() {
         let error = Here.deserialize(second).err();
         return Err(Diagnostic {
-            position: error.and_then(|error| error.location()).map(|at| position(text, at.index())),
+            position: error.and_then(|error| error.location()).map(|at| Position::of(text, at.index())),
             message: "a second document starts here".to_owned(),
             help: Some("`---` may only stand in the first line; there is one document in a file".to_owned()),
         });
     }
     if let Some(again) = serde_yaml::Deserializer::from_str(text).next() {
-        Texts(&mut root).deserialize(again).map_err(|error| syntax_error(text, &error))?;
+        Texts(&mut root).deserialize(again).map_err(|error| syntax::explain(text, &error))?;
     }
     Ok(root)
-}
-
-/// YAML has no place for most control characters, and libyaml does not say well where they are.
-fn refuse_characters(text: &str) -> Result<(), Diagnostic> {
-    let is_refused = |c: char| {
-        c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}') || matches!(c, '\u{fffe}' | '\u{ffff}')
-    };
-    let Some((at, c)) = text.char_indices().find(|(_, c)| is_refused(*c)) else { return Ok(()) };
-    Err(Diagnostic {
-        position: Some(position(text, at)),
-        message: format!("the control character U+{:04X} cannot be in the file", u32::from(c)),
-        help: Some(format!("if it is meant, write \\u{:04X} between double quotes", u32::from(c))),
-    })
-}
-
-fn refuse_brackets(text: &str) -> Result<(), Diagnostic> {
-    let mut open = 0usize;
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'[' | b'{' => open += 1,
-            b']' | b'}' => open = open.saturating_sub(1),
-            _ => {}
-        }
-        if open > BRACKETS_OPEN_MAX {
-            let message = format!("more than {BRACKETS_OPEN_MAX} brackets are open");
-            return Err(Diagnostic { position: Some(position(text, at)), message, help: None });
-        }
-    }
-    Ok(())
-}
-
-fn syntax_error(text: &str, error: &serde_yaml::Error) -> Diagnostic {
-    let at = error.location().map(|at| at.index());
-    let full = error.to_string();
-    // Its own place is shown anyway; a second one, of what encloses it, stays.
-    let message = match full.split_once(" at line ") {
-        Some((problem, rest)) => {
-            let place = |c: char| c.is_ascii_digit() || c == ' ';
-            let rest = rest.trim_start_matches(place).trim_start_matches("column").trim_start_matches(place);
-            format!("{problem}{rest}")
-        }
-        None => full,
-    };
-    let help = syntax_help(&message, at.and_then(|at| text.get(at..)).unwrap_or(""));
-    Diagnostic { position: at.map(|at| position(text, at)), message, help: help.map(str::to_owned) }
-}
-
-/// What usually lies behind libyaml's words; `rest` is the text from the error on.
-fn syntax_help(message: &str, rest: &str) -> Option<&'static str> {
-    let has = |part: &str| message.contains(part);
-    if has("cannot start any token") && rest.starts_with('\t') {
-        Some("YAML is indented with blanks, never with tabs")
-    } else if has("cannot start any token") {
-        Some("a text that begins with this character needs quotes")
-    } else if has("mapping values are not allowed") {
-        Some("a text with `: ` in it needs quotes; a key must line up with those around it")
-    } else if has("unknown escape character") {
-        Some("a backslash between double quotes is an escape; single quotes keep it as it is")
-    } else if has("unexpected end of stream") {
-        Some("a quote is not closed")
-    } else if has("unknown anchor") {
-        Some("a text that begins with * needs quotes; &name gives a value the name that *name stands for")
-    } else if has("recursion limit") {
-        Some("maps and lists can be nested 128 deep")
-    } else if has("did not find expected key") {
-        Some("keys of one map line up; a text in quotes ends with its quote")
-    } else {
-        None
-    }
-}
-
-/// The place of a byte; the end of the text is the end of its last words. Lines are those of editors:
-/// libyaml's also end at a lone carriage return and at three rare characters.
-fn position(text: &str, at: usize) -> Position {
-    let mut end = at.min(text.trim_end().len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let before = &text[..end];
-    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
-    Position { line, column: 1 + before[start..].chars().count() }
 }
 
 /// Where `path` leads in `text`.
 pub(super) fn locate(text: &str, path: &[Step]) -> Option<Position> {
     let document = serde_yaml::Deserializer::from_str(text).next()?;
     let error = Finder(path).deserialize(document).err()?;
-    error.location().map(|at| position(text, at.index()))
+    error.location().map(|at| Position::of(text, at.index()))
 }
 
 impl Node {

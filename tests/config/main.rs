@@ -4,6 +4,7 @@
 
 mod keys;
 mod meaning;
+mod mutations;
 mod numbers;
 mod programs;
 mod supervisor;
