@@ -134,8 +134,12 @@ impl Supervisor {
             return None;
         }
         let text = target.to_string();
+        let name = text.split(':').next().unwrap_or(&text);
+        if let Some(program) = self.programs.iter().find(|program| program.spec.name == name) {
+            return Some(format!("ERROR {}: {name} has {} instances", shown(target), program.spec.numprocs));
+        }
         let names = self.programs.iter().map(|program| program.spec.name.as_str());
-        let hint = crate::command::nearest(text.split(':').next().unwrap_or(&text), names);
+        let hint = crate::command::nearest(name, names);
         Some(format!("ERROR {}: no such program or instance{hint}", shown(target)))
     }
 
