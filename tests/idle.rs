@@ -2,8 +2,7 @@
 
 mod harness;
 
-use harness::{Running, Site, context_switches, cpu_ticks, wait_until};
-use std::os::fd::OwnedFd;
+use harness::{Running, Site, Terminal, context_switches, cpu_ticks, wait_until};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -70,11 +69,12 @@ fn with_a_pipe_that_stays_open_and_one_that_was_closed() {
 #[test]
 fn with_a_terminal_that_was_closed() {
     let site = Site::new(PROGRAMS);
-    let terminal = nix::pty::openpty(None, None).unwrap();
+    let terminal = Terminal::open();
     let mut command = site.command();
-    command.stdin(terminal.slave.try_clone().unwrap()).stdout(terminal.slave);
+    // Not its controlling terminal, whose end would be a shutdown.
+    command.stdin(terminal.line()).stdout(terminal.line());
     let running = site.start(&mut command);
-    drop::<OwnedFd>(terminal.master);
+    terminal.close();
     assert_idle(&running);
     running.stop();
 }

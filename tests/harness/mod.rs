@@ -11,11 +11,13 @@ mod console;
 mod http;
 mod marks;
 mod proc;
+mod terminal;
 
 pub use console::Console;
 pub use http::{Answer, free_port, get, send};
 pub use marks::{Mark, marked};
 pub use proc::{context_switches, cpu_ticks, field, is_alive, limits_of, wait_while};
+pub use terminal::Terminal;
 
 use std::fs;
 use std::path::{Path, PathBuf};
