@@ -5,7 +5,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use super::Source;
 
 /// Problems shown at once; more than a screenful helps nobody.
-const SHOWN_MAX: usize = 20;
+pub(super) const SHOWN_MAX: usize = 20;
 /// Characters of a source line that are shown around a problem.
 const LINE_CHARS_MAX: usize = 200;
 

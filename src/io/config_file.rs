@@ -26,6 +26,8 @@ fn read_text(path: &Path) -> Result<String, String> {
     let mut file = file.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => "there is no such file; name it with -c FILE".to_owned(),
         io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
+        // What opening a socket gives.
+        _ if error.raw_os_error() == Some(libc::ENXIO) => "is a socket, not a file".to_owned(),
         _ => error.to_string(),
     })?;
     refuse_unless_regular(&file)?;

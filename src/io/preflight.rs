@@ -38,7 +38,8 @@ fn inspect_program(program: &ProgramSpec) -> Vec<String> {
     let mut warnings = Vec::new();
     let workingdir = PathBuf::from(expand(&program.workingdir));
     if !workingdir.is_dir() {
-        warnings.push(format!("{name}: the working directory {} does not exist", workingdir.display()));
+        let trouble = if workingdir.exists() { "is not a directory" } else { "does not exist" };
+        warnings.push(format!("{name}: the working directory {} {trouble}", workingdir.display()));
     } else if let Some(trouble) = program_trouble(program, &workingdir) {
         warnings.push(format!("{name}: {trouble}"));
     }

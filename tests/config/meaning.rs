@@ -398,12 +398,13 @@ fn the_defaults_of_the_table_are_the_defaults() {
 
 #[test]
 fn every_key_reaches_its_own_value() {
-    let expected = |change: fn(&mut ProgramSpec)| {
+    type Change = fn(&mut ProgramSpec);
+    let expected = |change: Change| {
         let mut spec = minimal();
         change(&mut spec);
         spec
     };
-    let cases: [(&str, fn(&mut ProgramSpec)); 17] = [
+    let cases: [(&str, Change); 17] = [
         ("numprocs: 4", |spec| spec.numprocs = 4),
         ("workingdir: /tmp", |spec| spec.workingdir = Template::new("/tmp")),
         ("umask: 027", |spec| spec.umask = Some(0o27)),
