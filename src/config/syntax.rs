@@ -52,10 +52,8 @@ fn refuse_brackets(text: &str) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-/// What serde_yaml and libyaml say, at its place and with advice.
-pub(super) fn explain(text: &str, error: &serde_yaml::Error) -> Diagnostic {
-    let at = error.location().map(|at| at.index());
-    let full = error.to_string();
+/// What serde_yaml and libyaml say about the byte `at`, with advice.
+pub(super) fn explain(text: &str, full: String, at: Option<usize>) -> Diagnostic {
     // Its own place is shown anyway; a second one, of what encloses it, stays.
     let message = match full.split_once(" at line ") {
         Some((problem, rest)) => {

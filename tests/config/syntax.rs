@@ -113,6 +113,15 @@ fn one_document_may_be_marked_and_two_are_refused() {
 
 #[test]
 fn syntax_errors_have_a_place() {
+    assert_snapshot!(complaint("programs:\n  web:\n    cmd: run\n   umask: 022\n"), @"
+    error: did not find expected key, while parsing a block mapping at line 2 column 3
+     --> config.yaml:4:4
+      |
+    4 |    umask: 022
+      |    ^^^^^
+      |
+      = help: keys of one map line up; a text in quotes ends with its quote
+    ");
     assert_snapshot!(complaint("programs:\n  web:\n    cmd: \"run\n"), @r#"
     error: found unexpected end of stream, while scanning a quoted scalar at line 3 column 10
      --> config.yaml:3:14
@@ -147,6 +156,10 @@ fn syntax_errors_have_a_place() {
       |
       = help: a text with `: ` in it needs quotes; a key must line up with those around it
     ");
+}
+
+#[test]
+fn texts_that_need_quotes_are_told_so() {
     assert_snapshot!(complaint("programs:\n  web:\n    cmd: \"C:\\dir\"\n"), @r#"
     error: found unknown escape character, while parsing a quoted scalar at line 3 column 10
      --> config.yaml:3:13
@@ -156,15 +169,6 @@ fn syntax_errors_have_a_place() {
       |
       = help: a backslash between double quotes is an escape; single quotes keep it as it is
     "#);
-    assert_snapshot!(complaint("programs:\n  web:\n    cmd: run\n   umask: 022\n"), @"
-    error: did not find expected key, while parsing a block mapping at line 2 column 3
-     --> config.yaml:4:4
-      |
-    4 |    umask: 022
-      |    ^^^^^
-      |
-      = help: keys of one map line up; a text in quotes ends with its quote
-    ");
     assert_snapshot!(complaint("programs:\n  web:\n    cmd: *nowhere\n"), @"
     error: unknown anchor
      --> config.yaml:3:10
@@ -182,6 +186,15 @@ fn syntax_errors_have_a_place() {
       |          ^^^^
       |
       = help: a text that begins with this character needs quotes
+    ");
+    assert_snapshot!(complaint("programs:\n  web:\n    cmd: [run, 'a]\n"), @"
+    error: found unexpected end of stream, while scanning a quoted scalar at line 3 column 16
+     --> config.yaml:3:19
+      |
+    3 |     cmd: [run, 'a]
+      |                   ^
+      |
+      = help: a quote is not closed
     ");
 }
 
@@ -362,8 +375,17 @@ fn the_words_after_wide_characters_and_tabs_are_underlined() {
 }
 
 #[test]
-fn long_lines_are_cut() {
+fn long_lines_and_long_values_are_cut() {
     let long = "x".repeat(5000);
+    assert_snapshot!(complaint(&format!("programs:\n  web: {{cmd: run, umask: {long}}}\n")), @r#"
+    error: `umask: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx` is not an octal number
+     --> config.yaml:2:26
+      |
+    2 | ...k: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...
+      |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: it takes an octal number such as "022"
+    "#);
     assert_snapshot!(complaint(&format!("programs:\n  web: {{cmd: {long}, umask: 99, stdout: {long}}}\n")), @r#"
     error: `umask: 99` is not an octal number
      --> config.yaml:2:5023
