@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::{accepted, complaint, one_each, program, refused};
+use super::{program, refused};
 
 #[test]
 fn a_umask_is_octal_however_it_is_written() {
