@@ -6,7 +6,7 @@ set -euo pipefail
 
 trap 'exit 0' INT TERM
 
-lifetime=$((5 + RANDOM % 10))
+lifetime=$((3 + RANDOM % 6))
 echo "pid $$ is going to fail in $lifetime seconds"
 nap "$lifetime"
 echo "pid $$ fails now, as planned" >&2

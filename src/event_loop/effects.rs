@@ -122,7 +122,8 @@ impl EventLoop {
             State::Starting(Launch::Queued) if from == State::Running => {
                 log::warn!("{name}: ended ({}), restarting", why());
             }
-            State::Stopped | State::Starting(_) | State::Stopping(_) => log::debug!("{name}: {from} -> {to}"),
+            State::Stopped => log::info!("{name}: {from} -> {to}"),
+            State::Starting(_) | State::Stopping(_) => log::debug!("{name}: {from} -> {to}"),
         }
     }
 }

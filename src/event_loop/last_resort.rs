@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// What the system refused before anything was started, or a panic, which is a bug of ours.
-pub fn run(settings: Settings) -> std::io::Result<Outcome> {
+pub(crate) fn run(settings: Settings) -> std::io::Result<Outcome> {
     let mut event_loop = EventLoop::new(settings)?;
     let outcome = catch_unwind(AssertUnwindSafe(|| event_loop.run()));
     outcome.unwrap_or_else(|_| {

@@ -38,20 +38,20 @@ const EVENTS_PER_TURN: usize = 1024;
 
 /// Everything `run` needs to know.
 #[derive(Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// What to supervise.
-    pub config: Config,
+    pub(crate) config: Config,
     /// The configuration file, as it was named.
-    pub config_name: PathBuf,
+    pub(crate) config_name: PathBuf,
     /// Whether commands are read from standard input.
-    pub console: bool,
+    pub(crate) console: bool,
     /// Shortcomings of the configuration, to be logged.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// How a supervision ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Every process was stopped.
     Clean,
     /// This many processes could not be ended.

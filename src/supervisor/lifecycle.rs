@@ -92,6 +92,7 @@ impl Supervisor {
             }
             State::Stopping(Ending::Unborn) => {
                 instance.process = Some(process);
+                instance.spawn_error = None;
                 if self.phase.is_killing() {
                     self.kill(run.instance, Ending::Killing);
                 } else {
@@ -140,7 +141,13 @@ impl Supervisor {
         match instance.state {
             State::Starting(Launch::Alive) => {
                 instance.process = None;
-                self.start_failed(key);
+                // The end may be told before the tick that would have made it RUNNING.
+                if self.now >= process.started + self.spec_of(key).starttime {
+                    self.enter_running(key);
+                    self.run_ended(key, status);
+                } else {
+                    self.start_failed(key);
+                }
             }
             State::Running => {
                 instance.process = None;

@@ -12,6 +12,9 @@
 //! one deadline with it. An instance has a process exactly when its state says so. A report about an
 //! earlier process changes nothing.
 
+// A new state must be thought about wherever states are told apart.
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod action;
 mod event;
 mod instance;
@@ -186,6 +189,10 @@ impl Supervisor {
                 }
             }
             (true, true) | (false, false) => {}
+        }
+        if from == to {
+            // STUCK again: SIGKILL was repeated, but nothing is new to anybody.
+            return;
         }
         self.actions.push_back(Action::Changed { instance: key, from, to });
         let (requests, actions) = (&mut self.requests, &mut self.actions);

@@ -92,7 +92,7 @@ impl Supervisor {
         self.requests.reply(request, true, line, &mut self.actions);
     }
 
-    fn refuse(&mut self, request: RequestId, key: Key, text: &str) {
+    pub(super) fn refuse(&mut self, request: RequestId, key: Key, text: &str) {
         let line = format!("ERROR {}: {text}", self.name(key));
         self.requests.reply(request, false, line, &mut self.actions);
     }

@@ -85,6 +85,11 @@ impl Requests {
         }
     }
 
+    /// Who still waits for which instance.
+    pub(super) fn waiting(&self) -> Vec<(Key, RequestId)> {
+        self.waits.keys().copied().collect()
+    }
+
     /// Ends every order: nothing will settle any more.
     pub(super) fn abandon_all(&mut self, ok: bool, actions: &mut VecDeque<Action>) {
         self.waits.clear();

@@ -88,7 +88,9 @@ impl Supervisor {
                     self.quit();
                 }
             }
-            Phase::Supervising | Phase::Over => {}
+            // What is asked now cannot come true, but must not stay without an answer.
+            Phase::Over => self.abandon_requests(),
+            Phase::Supervising => {}
         }
     }
 
@@ -132,8 +134,18 @@ impl Supervisor {
     fn quit(&mut self) {
         let abandoned = self.count_occupied();
         self.phase = Phase::Over;
-        self.requests.abandon_all(abandoned == 0, &mut self.actions);
+        self.abandon_requests();
         self.actions.push_back(Action::Quit { abandoned });
+    }
+
+    /// Nothing settles any more: whoever waits for a process that could not be ended is told so, and
+    /// every open order is done.
+    fn abandon_requests(&mut self) {
+        for (key, request) in self.requests.waiting() {
+            self.refuse(request, key, "could not be stopped");
+        }
+        let is_clean = self.count_occupied() == 0;
+        self.requests.abandon_all(is_clean, &mut self.actions);
     }
 
     fn count_occupied(&self) -> usize {

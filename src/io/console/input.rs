@@ -9,7 +9,7 @@ use mio::{Interest, Registry};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::terminal::INTERRUPT;
+use super::terminal::{INTERRUPT, SUSPEND};
 use crate::command::LINE_BYTES_MAX;
 use crate::io::token::Source;
 
@@ -24,6 +24,8 @@ pub(super) enum Read {
     Line(String),
     /// Ctrl-C on a terminal; the line it ended is dropped.
     Interrupt { line_was_empty: bool },
+    /// Ctrl-Z on a terminal; the line it ended is dropped.
+    Suspend,
     /// Ctrl-D on a terminal.
     Leave,
     /// Nothing now.
@@ -90,13 +92,14 @@ impl Input {
         self.is_readable || self.pending.contains(&b'\n')
     }
 
-    /// The next line. With `only_interrupt`, lines stay where they are and only Ctrl-C is looked for.
-    pub(super) fn next(&mut self, registry: &Registry, only_interrupt: bool) -> Read {
+    /// The next line. With `only_keys`, lines stay where they are and only Ctrl-C and
+    /// Ctrl-Z are looked for.
+    pub(super) fn next(&mut self, registry: &Registry, only_keys: bool) -> Read {
         loop {
-            if let Some(interrupt) = self.take_interrupt() {
-                return interrupt;
+            if let Some(key) = self.take_key() {
+                return key;
             }
-            if !only_interrupt && let Some(line) = self.take_line() {
+            if !only_keys && let Some(line) = self.take_line() {
                 return Read::Line(line);
             }
             if !self.is_unread() {
@@ -110,7 +113,7 @@ impl Input {
                 }
                 // Ctrl-D. While a command is waited for, it means nothing.
                 Fill::End if self.is_terminal() && !self.is_hung_up() => {
-                    if !only_interrupt {
+                    if !only_keys {
                         return Read::Leave;
                     }
                 }
@@ -119,15 +122,16 @@ impl Input {
         }
     }
 
-    /// Ctrl-C. Everything typed ahead of it goes too, as with a terminal's own.
-    fn take_interrupt(&mut self) -> Option<Read> {
+    /// Ctrl-C or Ctrl-Z. Everything typed ahead goes too, as it does with a terminal's own.
+    fn take_key(&mut self) -> Option<Read> {
         if !self.is_terminal() {
             return None;
         }
-        let at = self.pending.iter().position(|byte| *byte == INTERRUPT)?;
+        let at = self.pending.iter().position(|byte| matches!(*byte, INTERRUPT | SUSPEND))?;
+        let key = self.pending[at];
         let line_was_empty = at == 0 || self.pending[at - 1] == b'\n';
         self.pending.drain(..=at);
-        Some(Read::Interrupt { line_was_empty })
+        Some(if key == SUSPEND { Read::Suspend } else { Read::Interrupt { line_was_empty } })
     }
 
     /// The end of a file may be a line without an end; half a line of a terminal that has gone is

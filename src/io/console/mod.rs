@@ -54,9 +54,13 @@ impl Console {
         let input = if enabled { Input::open(registry) } else { Input::none() };
         let output = Output::open();
         let is_interactive = input.is_terminal() && output.is_terminal();
+        let had_controlling_terminal = terminal::has_controlling_terminal();
+        if had_controlling_terminal && !input.is_terminal() {
+            terminal::ignore_suspend();
+        }
         Console {
             terminal: input.is_terminal().then(|| Terminal::open(is_interactive)),
-            had_controlling_terminal: terminal::has_controlling_terminal(),
+            had_controlling_terminal,
             input,
             output,
             is_interactive,
@@ -89,10 +93,10 @@ impl Console {
         self.may_read() && self.input.may_have_line()
     }
 
-    /// Only what this process reads from a terminal can interrupt a wait.
+    /// While a command is waited for, only a terminal is read: for the keys that leave the wait.
     fn may_read(&self) -> bool {
         let is_free = self.waiting_for.is_none() && !self.output.is_clogged();
-        is_free || (self.is_interactive && self.input.is_unread())
+        is_free || (self.terminal.is_some() && self.input.is_unread())
     }
 
     /// The next thing the user said, if any.
@@ -116,6 +120,7 @@ impl Console {
                         return Some(leave);
                     }
                 }
+                Read::Suspend => self.suspend(),
                 Read::Leave => {
                     if self.is_interactive {
                         self.output.line("");
@@ -131,6 +136,17 @@ impl Console {
             }
         }
         None
+    }
+
+    fn suspend(&mut self) {
+        self.output.line("");
+        self.output.finish();
+        if let Some(terminal) = &mut self.terminal {
+            terminal.suspend();
+        }
+        if self.waiting_for.is_none() {
+            self.prompt();
+        }
     }
 
     fn interrupted(&mut self, line_was_empty: bool, now: Time) -> Option<Said> {

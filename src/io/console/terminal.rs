@@ -1,8 +1,11 @@
 //! The terminal's modes while we read commands from it.
 //!
-//! Line editing stays the kernel's. Only Ctrl-C is taken from it: as a signal it could not be told
-//! from `kill -INT`, which is a shutdown. It becomes a character that ends a line (VEOL), so that it
-//! arrives at once, behind what was typed.
+//! Line editing stays the kernel's, but two keys are taken from it, because as signals they would do
+//! harm. Ctrl-C could not be told from `kill -INT`, which is a shutdown. Ctrl-Z stops the whole
+//! foreground group, and a child between vfork and exec belongs to it: stopped there, it holds us in
+//! vfork(2) for ever, and nothing but SIGCONT to that very child gets us out (seen, not imagined).
+//! Both become characters that end a line (VEOL, VEOL2), so that they arrive at once, behind what was
+//! typed.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -14,6 +17,8 @@ use nix::unistd::{getpgrp, tcgetpgrp};
 
 /// The byte that Ctrl-C sends.
 pub(super) const INTERRUPT: u8 = 0x03;
+/// The byte that Ctrl-Z sends.
+pub(super) const SUSPEND: u8 = 0x1a;
 
 /// A terminal as standard input; in our modes from the first moment we are in its foreground until
 /// this is dropped.
@@ -31,34 +36,58 @@ impl Terminal {
     }
 
     /// Whether we may read: false in the background, where the kernel would stop us for it. Sets our
-    /// modes when we come to the foreground for the first time.
+    /// modes when we come to the foreground.
     pub(super) fn resume(&mut self) -> bool {
         if !is_in_foreground() {
             return false;
         }
-        if self.takes_interrupts
-            && self.before.is_none()
+        if self.before.is_none()
             && let Ok(before) = tcgetattr(io::stdin())
         {
             let mut ours = before.clone();
-            ours.control_chars[SpecialCharacterIndices::VINTR as usize] = libc::_POSIX_VDISABLE;
-            ours.control_chars[SpecialCharacterIndices::VEOL as usize] = INTERRUPT;
+            if self.takes_interrupts {
+                ours.control_chars[SpecialCharacterIndices::VINTR as usize] = libc::_POSIX_VDISABLE;
+                ours.control_chars[SpecialCharacterIndices::VEOL as usize] = INTERRUPT;
+            }
+            ours.control_chars[SpecialCharacterIndices::VSUSP as usize] = libc::_POSIX_VDISABLE;
+            ours.control_chars[SpecialCharacterIndices::VEOL2 as usize] = SUSPEND;
             if tcsetattr(io::stdin(), SetArg::TCSANOW, &ours).is_ok() {
                 self.before = Some(before);
             }
         }
         true
     }
+
+    /// What Ctrl-Z is for: gives the terminal back and stops our whole job. Returns when somebody
+    /// continues it. No spawn is under way, as there is one thread.
+    pub(super) fn suspend(&mut self) {
+        self.restore();
+        // SAFETY: kill(2) touches no memory of ours.
+        unsafe { libc::kill(0, libc::SIGTSTP) };
+        self.resume();
+    }
+
+    fn restore(&mut self) {
+        if let Some(before) = self.before.take()
+            && is_in_foreground()
+        {
+            let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &before);
+        }
+    }
 }
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        if let Some(before) = &self.before
-            && is_in_foreground()
-        {
-            let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, before);
-        }
+        self.restore();
     }
+}
+
+/// For a terminal that we do not read from: Ctrl-Z would still stop the foreground group, with the
+/// danger described above, so it shall do nothing. Children inherit that, but they are never in the
+/// foreground.
+pub(super) fn ignore_suspend() {
+    // SAFETY: sets a disposition; no handler of ours is involved.
+    unsafe { libc::signal(libc::SIGTSTP, libc::SIG_IGN) };
 }
 
 /// A terminal that is not our session's controlling one (tests, `script`) has no foreground to ask

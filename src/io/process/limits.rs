@@ -25,6 +25,11 @@ impl FileLimit {
         Ok(FileLimit { inherited, raised, hard })
     }
 
+    /// Whether a descriptor of this number can be given to a child while its limit is in force.
+    pub(crate) fn inherits(self, descriptor: i32) -> bool {
+        u64::try_from(descriptor).is_ok_and(|number| number < self.inherited)
+    }
+
     /// Runs `spawn` under the limit that children inherit. Whatever needs a new descriptor must be
     /// opened before: with many open, this limit is below what we hold.
     pub(crate) fn with_inherited<T>(self, spawn: impl FnOnce() -> T) -> T {

@@ -1,7 +1,9 @@
 //! Child processes: spawning, signalling, reaping, measuring.
 
 mod failure;
+mod leaks;
 mod limits;
+mod seats;
 mod spawn;
 mod table;
 mod usage;

@@ -8,7 +8,7 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, PipeReader, PipeWriter};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,7 +17,9 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{Mode, umask};
 
 use super::failure::explain;
+use super::leaks;
 use super::limits::FileLimit;
+use super::seats::Seats;
 use crate::config::{Output, ProgramSpec};
 use crate::io::program_path::find_program;
 
@@ -25,6 +27,7 @@ use crate::io::program_path::find_program;
 pub(crate) struct Launcher {
     null: File,
     limit: FileLimit,
+    seats: Seats,
 }
 
 /// A process that was started, and our ends of its pipes.
@@ -40,7 +43,7 @@ pub(crate) struct Streams {
     pub(crate) stderr: Option<PipeReader>,
 }
 
-/// The child's ends.
+/// The child's ends, at numbers that its limit allows.
 struct ChildStreams {
     stdin: Stdio,
     stdout: Stdio,
@@ -49,14 +52,24 @@ struct ChildStreams {
 
 impl Launcher {
     pub(crate) fn new(limit: FileLimit) -> io::Result<Launcher> {
-        Ok(Launcher { null: OpenOptions::new().read(true).write(true).open("/dev/null")?, limit })
+        if let Err(error) = leaks::withhold() {
+            log::warn!("programs may inherit descriptors that were leaked to us: {error}");
+        }
+        let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+        Ok(Launcher { seats: Seats::reserve(&null, limit)?, null, limit })
     }
 
     /// Starts instance `number` of `program`.
     ///
     /// # Errors
     /// What could not be done, and why, in words for the user.
-    pub(crate) fn spawn(&self, program: &ProgramSpec, number: u32) -> Result<Spawned, String> {
+    pub(crate) fn spawn(&mut self, program: &ProgramSpec, number: u32) -> Result<Spawned, String> {
+        let spawned = self.start(program, number);
+        self.seats.refill(&self.null);
+        spawned
+    }
+
+    fn start(&mut self, program: &ProgramSpec, number: u32) -> Result<Spawned, String> {
         let (streams, child) = self.open_streams(program).map_err(|error| format!("no pipe: {error}"))?;
         let expand = |template: &crate::config::Template| template.expand(&program.name, number);
         let workingdir = PathBuf::from(expand(&program.workingdir));
@@ -91,37 +104,39 @@ impl Launcher {
     }
 
     /// Opens everything that the child needs before its limits are in force.
-    fn open_streams(&self, program: &ProgramSpec) -> io::Result<(Streams, ChildStreams)> {
+    fn open_streams(&mut self, program: &ProgramSpec) -> io::Result<(Streams, ChildStreams)> {
+        let Launcher { null, seats, .. } = self;
         let mut ours = Streams::default();
-        let null = || Ok::<_, io::Error>(Stdio::from(self.null.try_clone()?));
+        let mut seated = |file: OwnedFd| seats.seat(file).map(Stdio::from);
+        let null = || null.try_clone().map(OwnedFd::from);
         let mut merged = None;
         let stdout = match program.stdout {
             Output::File(_) => {
                 let (reader, writer) = half_blocking_pipe()?;
                 ours.stdout = Some(reader);
                 if program.stderr == Output::Stdout {
-                    merged = Some(Stdio::from(writer.try_clone()?));
+                    merged = Some(writer.try_clone()?);
                 }
-                Stdio::from(writer)
+                seated(writer.into())?
             }
             Output::Inherit => Stdio::inherit(),
-            Output::Discard | Output::Stdout => null()?,
+            Output::Discard | Output::Stdout => seated(null()?)?,
         };
         let stderr = match program.stderr {
             Output::File(_) => {
                 let (reader, writer) = half_blocking_pipe()?;
                 ours.stderr = Some(reader);
-                Stdio::from(writer)
+                seated(writer.into())?
             }
             Output::Inherit => Stdio::inherit(),
-            Output::Discard => null()?,
+            Output::Discard => seated(null()?)?,
             Output::Stdout => match (merged, &program.stdout) {
-                (Some(stdout), _) => stdout,
-                (None, Output::Inherit) => Stdio::from(io::stdout().as_fd().try_clone_to_owned()?),
-                (None, Output::File(_) | Output::Discard | Output::Stdout) => null()?,
+                (Some(stdout), _) => seated(stdout.into())?,
+                (None, Output::Inherit) => seated(io::stdout().as_fd().try_clone_to_owned()?)?,
+                (None, Output::File(_) | Output::Discard | Output::Stdout) => seated(null()?)?,
             },
         };
-        Ok((ours, ChildStreams { stdin: null()?, stdout, stderr }))
+        Ok((ours, ChildStreams { stdin: seated(null()?)?, stdout, stderr }))
     }
 }
 

@@ -1,0 +1,92 @@
+//! Random configurations and random natures: small numbers, and the edges on purpose.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use taskmaster::config::{Autorestart, Config, ProgramSpec, Source, parse};
+use taskmaster::signal::Signal;
+use taskmaster::supervisor::ExitStatus;
+
+use crate::kernel::{Companion, Nature};
+use crate::random::Random;
+
+const SECOND: Duration = Duration::from_secs(1);
+const NANOSECOND: Duration = Duration::from_nanos(1);
+const SEGV: i32 = 11;
+
+/// One to four programs with up to three instances each.
+pub fn draw_config(random: &mut Random, plain: &Config) -> Config {
+    let count = 1 + random.below(4);
+    let programs =
+        (0..count).map(|index| Arc::new(draw_program(random, index, &plain.programs[0]))).collect();
+    Config { programs, supervisor: plain.supervisor.clone() }
+}
+
+/// A configuration in which everything is as by default.
+pub fn plain_config() -> Config {
+    let text = "programs: {p: {cmd: x}}".to_owned();
+    let source = Source { name: "config.yaml".to_owned(), text, directory: "/".into() };
+    parse(&source, &|_| None).expect("a valid configuration")
+}
+
+fn draw_program(random: &mut Random, index: usize, plain: &ProgramSpec) -> ProgramSpec {
+    ProgramSpec {
+        name: format!("p{index}"),
+        numprocs: random.pick(&[0, 1, 1, 2, 3]),
+        autostart: random.percent(70),
+        autorestart: random.pick(&[Autorestart::Always, Autorestart::Unexpected, Autorestart::Never]),
+        exitcodes: random.pick(&[&[0][..], &[0, 2], &[]]).to_vec(),
+        startretries: random.pick(&[0, 1, 2, 3]),
+        starttime: random.pick(&[Duration::ZERO, NANOSECOND, SECOND, 3 * SECOND]),
+        stopsignal: random.pick(&[Signal::TERM, Signal::INT, Signal::KILL]),
+        stoptime: random.pick(&[Duration::ZERO, SECOND, 4 * SECOND]),
+        stopasgroup: random.percent(60),
+        killasgroup: random.percent(60),
+        priority: random.pick(&[1, 5, 5, 999]),
+        restart_delay: random.pick(&[None, None, Some(Duration::ZERO), Some(2 * SECOND)]),
+        ..plain.clone()
+    }
+}
+
+/// A process with any of the bad habits that processes have.
+pub fn draw_nature(random: &mut Random, spec: &ProgramSpec) -> Nature {
+    Nature {
+        life: draw_life(random, spec.starttime),
+        obeys_after: draw_obedience(random),
+        is_frozen: random.percent(15),
+        unkillable_for: if random.percent(10) { random.duration(30 * SECOND) } else { Duration::ZERO },
+        companion: random.percent(25).then(|| Companion {
+            life: random.percent(50).then(|| random.duration(8 * SECOND)),
+            obeys_after: draw_obedience(random),
+        }),
+    }
+}
+
+/// A process that lives until it is told to end.
+pub const CALM: Nature = Nature {
+    life: None,
+    obeys_after: Some(Duration::from_millis(1)),
+    is_frozen: false,
+    unkillable_for: Duration::ZERO,
+    companion: None,
+};
+
+fn draw_life(random: &mut Random, starttime: Duration) -> Option<(Duration, ExitStatus)> {
+    let life = match random.below(10) {
+        0..4 => return None,
+        4 | 5 => Duration::ZERO,
+        6 => starttime,
+        7 => starttime.saturating_sub(NANOSECOND),
+        8 => starttime + NANOSECOND,
+        _ => random.duration(6 * SECOND),
+    };
+    let segv = Signal::from_number(SEGV).expect("SIGSEGV");
+    let killed = ExitStatus::Signal { signal: segv, core_dumped: true };
+    let code = ExitStatus::Code(random.pick(&[0, 0, 1, 2]));
+    Some((life, if random.percent(20) { killed } else { code }))
+}
+
+fn draw_obedience(random: &mut Random) -> Option<Duration> {
+    (!random.percent(25))
+        .then(|| if random.percent(50) { Duration::ZERO } else { random.duration(3 * SECOND) })
+}

@@ -1,0 +1,284 @@
+//! What a user may expect of one instance, derived from what has happened to it.
+//!
+//! This is the interface contract told as facts (a process was born, a stop was asked for, a retry
+//! is due), not as states: what the instance should look like is computed from the facts when it
+//! is compared. It shares nothing with the supervisor's own machine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use taskmaster::config::{Autorestart, ProgramSpec};
+use taskmaster::signal::Signal;
+use taskmaster::supervisor::{ExitStatus, Scope};
+use taskmaster::time::Time;
+
+pub struct Expected {
+    pub spec: Arc<ProgramSpec>,
+    pub name: String,
+    /// Last told to run.
+    pub is_wanted: bool,
+    /// A process is owed; none has been asked for yet.
+    is_queued: bool,
+    /// A spawn was handed out; its outcome is not known.
+    pub is_handed_out: bool,
+    /// When its living process was born.
+    pub born: Option<Time>,
+    /// Its process has lived for starttime.
+    is_proven: bool,
+    /// Its leader is reaped, but the group is to be gone as well.
+    pub is_group_left: bool,
+    /// The end that was asked for.
+    pub ending: Option<Ending>,
+    retry_at: Option<Time>,
+    failures: u32,
+    /// Spawns since the last wish or the last proof.
+    tries: u32,
+    /// What it is called when there is nothing else to say.
+    rest: &'static str,
+}
+
+#[derive(Clone, Copy)]
+pub struct Ending {
+    pub since: Time,
+    /// When SIGKILL is due.
+    pub due: Time,
+    /// Its stopsignal was sent.
+    is_asked: bool,
+    pub is_killed: bool,
+}
+
+impl Expected {
+    pub fn new(spec: Arc<ProgramSpec>, number: u32) -> Expected {
+        Expected {
+            name: format!("{}:{number}", spec.name),
+            spec,
+            is_wanted: false,
+            is_queued: false,
+            is_handed_out: false,
+            born: None,
+            is_proven: false,
+            is_group_left: false,
+            ending: None,
+            retry_at: None,
+            failures: 0,
+            tries: 0,
+            rest: "STOPPED",
+        }
+    }
+
+    /// The state that users should see.
+    pub fn state(&self) -> &'static str {
+        if self.ending.is_some() {
+            "STOPPING"
+        } else if self.born.is_some() && self.is_proven {
+            "RUNNING"
+        } else if self.born.is_some() || self.is_handed_out || self.is_queued {
+            "STARTING"
+        } else if self.retry_at.is_some() {
+            "BACKOFF"
+        } else {
+            self.rest
+        }
+    }
+
+    /// The one time at which something is due without further input. Not for what has been killed.
+    pub fn deadline(&self) -> Option<Time> {
+        match (self.ending, self.born) {
+            (Some(ending), _) => (!self.is_handed_out).then_some(ending.due),
+            (None, Some(born)) => (!self.is_proven).then(|| born + self.spec.starttime),
+            (None, None) => self.retry_at,
+        }
+    }
+
+    /// Whether there is a process, or may be one at any moment.
+    pub fn is_occupied(&self) -> bool {
+        self.is_handed_out || self.born.is_some() || self.is_group_left
+    }
+
+    pub fn told_to_run(&mut self) {
+        self.is_wanted = true;
+        self.tries = 0;
+        if !self.is_occupied() && !self.is_queued {
+            self.begin_anew();
+        }
+    }
+
+    pub fn told_to_rest(&mut self, now: Time) {
+        self.is_wanted = false;
+        if self.is_queued || self.retry_at.is_some() {
+            (self.is_queued, self.retry_at, self.rest) = (false, None, "STOPPED");
+        }
+        if self.is_occupied() {
+            self.end(now);
+        }
+    }
+
+    pub fn told_to_restart(&mut self, now: Time) {
+        if self.born.is_some() {
+            self.end(now);
+        }
+        self.told_to_run();
+    }
+
+    /// The supervisor leaves: nothing may begin, what has a process waits for its turn to end.
+    pub fn told_of_shutdown(&mut self) {
+        self.is_wanted = false;
+        if self.is_queued || self.retry_at.is_some() {
+            (self.is_queued, self.retry_at, self.rest) = (false, None, "STOPPED");
+        }
+    }
+
+    /// It is to end, beginning now unless it has begun already.
+    pub fn end(&mut self, now: Time) {
+        let due = now + self.spec.stoptime;
+        self.ending.get_or_insert(Ending { since: now, due, is_asked: false, is_killed: false });
+    }
+
+    /// No more patience: SIGKILL is due at once.
+    pub fn end_hard(&mut self, now: Time) {
+        if self.is_occupied() {
+            self.end(now);
+        }
+        if let Some(ending) = &mut self.ending {
+            ending.due = ending.due.min(now);
+        }
+    }
+
+    /// The supervisor sends a signal of its own accord. Whether it is SIGKILL after a
+    /// stopsignal that could be obeyed.
+    pub fn signalled(&mut self, now: Time, sent: (Signal, Scope), is_hard: bool) -> Result<bool, String> {
+        let (signal, scope) = sent;
+        let Self { spec, name, ending, .. } = self;
+        let Some(ending) = ending else {
+            return Err(format!("{name}: SIG{signal} to what was not asked to end"));
+        };
+        let is_request = signal == spec.stopsignal && !ending.is_asked && !is_hard;
+        let to_group = match signal {
+            Signal::KILL if !is_request => spec.killasgroup,
+            _ => spec.stopasgroup,
+        };
+        if to_group != (scope == Scope::Group) {
+            return Err(format!("{name}: SIG{signal} to the wrong scope, {scope:?}"));
+        }
+        if is_request {
+            ending.is_asked = true;
+        } else if signal == Signal::KILL && ending.due <= now {
+            ending.is_killed = true;
+        } else if signal != Signal::CONT {
+            return Err(format!("{name}: SIG{signal} too early, or once too often"));
+        }
+        Ok(signal == Signal::KILL && spec.stopsignal != Signal::KILL)
+    }
+
+    /// A process that is to end must have been told so.
+    pub fn is_owed_a_signal(&self) -> bool {
+        self.born.is_some() && self.ending.is_some_and(|ending| !ending.is_asked && !ending.is_killed)
+    }
+
+    /// SIGKILL should have been sent by now.
+    pub fn is_overdue(&self, now: Time) -> bool {
+        let is_there = self.born.is_some() || self.is_group_left;
+        is_there && self.ending.is_some_and(|ending| !ending.is_killed && ending.due <= now)
+    }
+
+    pub fn handed_out(&mut self) -> Result<(), String> {
+        if !self.is_wanted {
+            return Err(format!("{}: last told to stop, yet it gets a process", self.name));
+        }
+        if !self.is_queued {
+            return Err(format!("{}: a spawn that nothing asked for", self.name));
+        }
+        (self.is_queued, self.is_handed_out) = (false, true);
+        self.tries += 1;
+        if self.tries > 1 + self.spec.startretries {
+            return Err(format!("{}: spawned {} times for one wish", self.name, self.tries));
+        }
+        Ok(())
+    }
+
+    pub fn born(&mut self, now: Time) {
+        (self.is_handed_out, self.born, self.is_proven) = (false, Some(now), false);
+        match &mut self.ending {
+            Some(ending) => ending.due = now + self.spec.stoptime,
+            None => self.prove_if_due(now),
+        }
+    }
+
+    pub fn stillborn(&mut self, now: Time) {
+        self.is_handed_out = false;
+        if self.ending.is_some() { self.ended() } else { self.failed(now) }
+    }
+
+    pub fn exited(&mut self, now: Time, status: ExitStatus) {
+        if self.ending.is_none() {
+            self.prove_if_due(now);
+        }
+        self.born = None;
+        if self.ending.is_some() && self.spec.killasgroup {
+            self.is_group_left = true;
+        } else if self.ending.is_some() {
+            self.ended();
+        } else if self.is_proven {
+            self.ran(now, status);
+        } else {
+            self.failed(now);
+        }
+    }
+
+    pub fn group_gone(&mut self) {
+        self.is_group_left = false;
+        self.ended();
+    }
+
+    pub fn time_passed(&mut self, now: Time) {
+        if self.ending.is_none() {
+            self.prove_if_due(now);
+        }
+        if self.retry_at.is_some_and(|at| at <= now) {
+            (self.retry_at, self.is_queued) = (None, true);
+        }
+    }
+
+    fn prove_if_due(&mut self, now: Time) {
+        if !self.is_proven && self.born.is_some_and(|born| born + self.spec.starttime <= now) {
+            (self.is_proven, self.failures, self.tries) = (true, 0, 0);
+        }
+    }
+
+    fn begin_anew(&mut self) {
+        (self.is_queued, self.retry_at, self.failures, self.tries) = (true, None, 0, 0);
+    }
+
+    fn ended(&mut self) {
+        (self.ending, self.rest) = (None, "STOPPED");
+        if self.is_wanted {
+            self.begin_anew();
+        }
+    }
+
+    fn failed(&mut self, now: Time) {
+        self.failures += 1;
+        if !self.is_wanted {
+            self.rest = "STOPPED";
+        } else if self.failures > self.spec.startretries {
+            self.rest = "FATAL";
+        } else {
+            let growing = Duration::from_secs(self.failures.into());
+            self.retry_at = Some(now + self.spec.restart_delay.unwrap_or(growing));
+        }
+    }
+
+    fn ran(&mut self, now: Time, status: ExitStatus) {
+        let is_expected = matches!(status, ExitStatus::Code(code) if self.spec.exitcodes.contains(&code));
+        let comes_again = match self.spec.autorestart {
+            Autorestart::Always => true,
+            Autorestart::Unexpected => !is_expected,
+            Autorestart::Never => false,
+        };
+        match self.spec.restart_delay {
+            _ if !self.is_wanted || !comes_again => self.rest = "EXITED",
+            Some(delay) if delay > Duration::ZERO => self.retry_at = Some(now + delay),
+            Some(_) | None => self.is_queued = true,
+        }
+    }
+}

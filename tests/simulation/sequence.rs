@@ -1,0 +1,213 @@
+//! One random sequence: a configuration, a while of anything at all, perhaps a while of peace, and
+//! the way out.
+
+use taskmaster::command::{Order, Target};
+use taskmaster::config::Config;
+use taskmaster::signal::Signal;
+use taskmaster::slots::Key;
+use taskmaster::supervisor::{Event, ExitStatus, Run};
+use taskmaster::time::Time;
+
+use std::time::Duration;
+
+use crate::programs::{CALM, draw_config, draw_nature};
+use crate::random::Random;
+use crate::trace::Trace;
+use crate::world::{Kept, World};
+
+/// Turns in which a world that is left alone must come to rest. Far beyond what any needs.
+const TURNS_MAX: usize = 2_000;
+const NANOSECOND: Duration = Duration::from_nanos(1);
+
+/// Plays the sequence of this seed; how many steps it had, or the promise that was broken.
+pub fn play(seed: u64, plain: &Config, trace: &mut Trace) -> Result<u64, String> {
+    let mut random = Random::new(seed);
+    let config = draw_config(&mut random, plain);
+    let mut sequence = Sequence { random, world: World::new(&config, trace) };
+    sequence.world.boot()?;
+    for _ in 0..20 + sequence.random.below(120) {
+        sequence.step()?;
+    }
+    if sequence.random.percent(50) {
+        sequence.leave_alone()?;
+    }
+    sequence.leave()?;
+    Ok(sequence.world.steps)
+}
+
+struct Sequence<'t> {
+    random: Random,
+    world: World<'t>,
+}
+
+impl Sequence<'_> {
+    fn step(&mut self) -> Kept {
+        match self.random.below(100) {
+            0..20 => self.order(),
+            20..40 => {
+                self.advance();
+                self.world.tick()
+            }
+            40..45 => {
+                self.advance();
+                Ok(())
+            }
+            45..65 => self.report_an_end(),
+            65..80 => self.world.take_spawn().map(drop),
+            80..97 => self.report_a_spawn(false),
+            _ => self.report_something_stale(),
+        }
+    }
+
+    fn order(&mut self) -> Kept {
+        let (target, keys) = self.draw_target();
+        let targets = vec![Target::parse(&target)];
+        let signals = [Signal::HUP, Signal::USR2, Signal::KILL];
+        let order = match self.random.below(10) {
+            0..3 => Order::Start(targets),
+            3..6 => Order::Stop(targets),
+            6..9 => Order::Restart(targets),
+            _ => Order::Signal(self.random.pick(&signals), targets),
+        };
+        self.world.order(order, &keys)
+    }
+
+    /// A target as users write it, and the instances it means.
+    fn draw_target(&mut self) -> (String, Vec<Key>) {
+        let all: Vec<Key> = self.world.expected.keys().copied().collect();
+        if all.is_empty() || self.random.percent(15) {
+            return ("all".to_owned(), all);
+        }
+        let key = self.random.pick(&all);
+        let drawn = &self.world.expected[&key];
+        let (name, program, state) = (drawn.name.clone(), drawn.spec.name.clone(), drawn.state());
+        let all_like =
+            |is_meant: &dyn Fn(&Key) -> bool| all.iter().copied().filter(|key| is_meant(key)).collect();
+        let expected = &self.world.expected;
+        match self.random.below(8) {
+            0 => (format!("@{state}"), all_like(&|key| expected[key].state() == state)),
+            1 => (program.clone(), all_like(&|key| expected[key].spec.name == program)),
+            2 => (format!("{program}:*"), all_like(&|key| expected[key].spec.name == program)),
+            _ => (name, vec![key]),
+        }
+    }
+
+    /// To the next deadline, or a nanosecond beside it; to the next end of a process; or somewhere.
+    fn advance(&mut self) {
+        let deadline = self.world.core.next_deadline();
+        let end = self.world.kernel.next_end(self.world.now);
+        let anywhere = self.world.now + self.random.duration(Duration::from_secs(2));
+        let to = match self.random.below(8) {
+            0..2 => deadline,
+            2 => deadline.map(|deadline| Time::ZERO + (deadline - Time::ZERO).saturating_sub(NANOSECOND)),
+            3 => deadline.map(|deadline| deadline + NANOSECOND),
+            4..6 => end,
+            _ => None,
+        };
+        self.world.advance(to.unwrap_or(anywhere));
+    }
+
+    fn report_an_end(&mut self) -> Kept {
+        let mut reports = self.world.kernel.reports(self.world.now);
+        if reports.is_empty() {
+            return Ok(());
+        }
+        let (pid, event) = reports.swap_remove(self.random.below(reports.len()));
+        self.world.report_end(pid, event)
+    }
+
+    fn report_a_spawn(&mut self, is_calm: bool) -> Kept {
+        if self.world.handed_out.is_empty() {
+            return Ok(());
+        }
+        let at = self.random.below(self.world.handed_out.len());
+        let spawn = self.world.handed_out.swap_remove(at);
+        if !is_calm && self.random.percent(20) {
+            return self.world.report_spawn_failed(spawn.run);
+        }
+        let nature = if is_calm { CALM } else { draw_nature(&mut self.random, &spawn.program) };
+        let pid = self.world.kernel.spawn(self.world.now, spawn.run, nature)?;
+        self.world.report_spawned(spawn.run, pid)
+    }
+
+    fn report_something_stale(&mut self) -> Kept {
+        let runs: Vec<Run> = self.world.stale_runs();
+        if runs.is_empty() {
+            return Ok(());
+        }
+        let run = self.random.pick(&runs);
+        self.world.report_stale(match self.random.below(4) {
+            0 => Event::Exited { run, status: ExitStatus::Code(1) },
+            1 => Event::GroupGone { run },
+            2 => Event::Spawned { run, pid: u32::MAX },
+            _ => Event::SpawnFailed { run, reason: "late".to_owned() },
+        })
+    }
+
+    /// One turn of a loop that has nothing better to do; false when nothing is left to happen.
+    fn turn(&mut self, is_calm: bool) -> Result<bool, String> {
+        let mut is_busy = false;
+        while self.world.take_spawn()? {
+            is_busy = true;
+        }
+        while !self.world.handed_out.is_empty() {
+            self.report_a_spawn(is_calm)?;
+        }
+        while !self.world.kernel.reports(self.world.now).is_empty() {
+            self.report_an_end()?;
+            is_busy = true;
+        }
+        if is_busy {
+            return Ok(true);
+        }
+        let ahead = [self.world.core.next_deadline(), self.world.kernel.next_end(self.world.now)];
+        let Some(next) = ahead.into_iter().flatten().min() else { return Ok(false) };
+        self.world.advance(next);
+        self.world.tick()?;
+        Ok(true)
+    }
+
+    /// Left alone, with new processes that behave, it converges: everybody is what was wished, and
+    /// every order is done.
+    fn leave_alone(&mut self) -> Kept {
+        for _ in 0..TURNS_MAX {
+            if !self.turn(true)? {
+                return self.world.is_settled();
+            }
+        }
+        Err("left alone, it does not come to rest".to_owned())
+    }
+
+    /// A shutdown, disturbed for a while and then left alone, reaches no processes in time.
+    fn leave(&mut self) -> Kept {
+        self.ask_to_leave()?;
+        for _ in 0..self.random.below(30) {
+            if self.world.quit.is_none() {
+                if self.random.percent(4) { self.world.shutdown_signal()? } else { self.step()? }
+            }
+        }
+        let mut end = self.world.way_out.end(self.world.now, &self.world.expected);
+        for _ in 0..TURNS_MAX {
+            if self.world.quit.is_some() || !self.turn(false)? {
+                break;
+            }
+            if !self.world.way_out.is_hard() && self.random.percent(5) {
+                self.world.shutdown_signal()?;
+                end = self.world.way_out.end(self.world.now, &self.world.expected);
+            }
+        }
+        self.world.is_over(end)?;
+        self.ask_to_leave()?;
+        let all: Vec<Key> = self.world.expected.keys().copied().collect();
+        self.world.order(Order::Stop(vec![Target::parse("all")]), &all)?;
+        self.world.is_answered()
+    }
+
+    fn ask_to_leave(&mut self) -> Kept {
+        if self.random.percent(50) {
+            self.world.order(Order::Shutdown, &[])
+        } else {
+            self.world.shutdown_signal()
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! The supervisor in a fake world: whatever happens goes to it, to the kernel and to the reference,
+//! and afterwards the three are compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use taskmaster::command::Order;
+use taskmaster::config::Config;
+use taskmaster::signal::Signal;
+use taskmaster::slots::Key;
+use taskmaster::supervisor::{Action, Event, Run, Scope, Spawn, State, Supervisor};
+use taskmaster::time::Time;
+
+use crate::answers::Answers;
+use crate::kernel::{Kernel, Sent};
+use crate::reference::Expected;
+use crate::trace::Trace;
+use crate::way_out::WayOut;
+
+/// `Err` says which promise was broken.
+pub type Kept = Result<(), String>;
+
+pub struct World<'t> {
+    pub now: Time,
+    pub core: Supervisor,
+    pub kernel: Kernel,
+    pub expected: BTreeMap<Key, Expected>,
+    pub answers: Answers,
+    pub way_out: WayOut,
+    /// Spawns whose outcome has not been reported.
+    pub handed_out: Vec<Spawn>,
+    /// How many processes the supervisor left behind when it quit.
+    pub quit: Option<usize>,
+    pub steps: u64,
+    /// What was last shown of each instance.
+    shown: BTreeMap<String, State>,
+    /// The run of each instance that was handed out last.
+    latest: BTreeMap<Key, Run>,
+    /// To whom an order sends its one signal in this step; other signals are the supervisor's own.
+    signalled_by_user: BTreeSet<Key>,
+    trace: &'t mut Trace,
+}
+
+impl<'t> World<'t> {
+    pub fn new(config: &Config, trace: &'t mut Trace) -> World<'t> {
+        let core = Supervisor::new(config);
+        let mut expected = BTreeMap::new();
+        for (spec, program) in config.programs.iter().zip(core.programs()) {
+            for (number, key) in program.instances().iter().enumerate() {
+                expected.insert(*key, Expected::new(spec.clone(), number as u32));
+            }
+        }
+        let shown = expected.values().map(|instance| (instance.name.clone(), State::Stopped)).collect();
+        World {
+            now: Time::ZERO,
+            core,
+            kernel: Kernel::default(),
+            expected,
+            answers: Answers::default(),
+            way_out: WayOut::default(),
+            handed_out: Vec::new(),
+            quit: None,
+            steps: 0,
+            shown,
+            latest: BTreeMap::new(),
+            signalled_by_user: BTreeSet::new(),
+            trace,
+        }
+    }
+
+    pub fn boot(&mut self) -> Kept {
+        for instance in self.expected.values_mut().filter(|instance| instance.spec.autostart) {
+            instance.told_to_run();
+        }
+        self.handle(Event::Boot)
+    }
+
+    /// Time goes on; nobody is told.
+    pub fn advance(&mut self, to: Time) {
+        self.now = self.now.max(to);
+    }
+
+    pub fn tick(&mut self) -> Kept {
+        self.tick_once()?;
+        // What a tick itself made due, a stoptime of 0, comes with the next one.
+        self.tick_once()?;
+        match self.core.next_deadline() {
+            Some(deadline) if deadline <= self.now => Err("a deadline is overdue after a tick".to_owned()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn tick_once(&mut self) -> Kept {
+        let now = self.now;
+        for instance in self.expected.values_mut() {
+            instance.time_passed(now);
+        }
+        self.handle(Event::Tick)?;
+        let is_late = |instance: &&Expected| {
+            instance.is_overdue(now) && instance.ending.is_some_and(|ending| ending.since < now)
+        };
+        match self.expected.values().find(is_late) {
+            Some(instance) => Err(format!("{}: SIGKILL is overdue", instance.name)),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes one spawn from the queue, if there is one.
+    pub fn take_spawn(&mut self) -> Result<bool, String> {
+        let spawn = self.core.poll_spawn();
+        if let Some(spawn) = &spawn {
+            self.trace.note(self.now, || format!("takes {:?}", spawn.run));
+            self.expected_of(spawn.run)?.handed_out()?;
+            self.latest.insert(spawn.run.instance, spawn.run);
+            self.handed_out.push(spawn.clone());
+        } else if self.core.has_spawns() {
+            return Err("a spawn is said to be there, but is not".to_owned());
+        }
+        self.carry_out_and_compare()?;
+        Ok(spawn.is_some())
+    }
+
+    pub fn report_spawned(&mut self, run: Run, pid: u32) -> Kept {
+        let now = self.now;
+        let is_hard = self.way_out.is_hard();
+        let instance = self.expected_of(run)?;
+        instance.born(now);
+        if is_hard {
+            instance.end_hard(now);
+        }
+        self.handle(Event::Spawned { run, pid })
+    }
+
+    pub fn report_spawn_failed(&mut self, run: Run) -> Kept {
+        let now = self.now;
+        self.expected_of(run)?.stillborn(now);
+        self.handle(Event::SpawnFailed { run, reason: "out of luck".to_owned() })
+    }
+
+    /// Reports an exit or the end of a group, as the kernel has it.
+    pub fn report_end(&mut self, pid: u32, event: Event) -> Kept {
+        let now = self.now;
+        self.kernel.reported(pid);
+        if let Event::Exited { run, status } = event {
+            self.expected_of(run)?.exited(now, status);
+        } else if let Event::GroupGone { run } = event {
+            self.expected_of(run)?.group_gone();
+        }
+        self.handle(event)
+    }
+
+    /// A report about a process that is history: nothing may come of it.
+    pub fn report_stale(&mut self, event: Event) -> Kept {
+        // Any event may bring a shutdown on that has run out of time.
+        let is_late = self.core.next_deadline().is_some_and(|deadline| deadline <= self.now);
+        let before = format!("{:?}", self.core);
+        self.handle(event)?;
+        let is_same = format!("{:?}", self.core).split(" now: ").next() == before.split(" now: ").next();
+        if is_same || is_late {
+            return Ok(());
+        }
+        Err("a report about an earlier process changed something".to_owned())
+    }
+
+    /// An order to the instances in `keys`, which are the ones that its targets mean.
+    pub fn order(&mut self, order: Order, keys: &[Key]) -> Kept {
+        let now = self.now;
+        let is_open = self.way_out.is_open();
+        for key in keys {
+            let Some(instance) = self.expected.get_mut(key) else { continue };
+            match &order {
+                Order::Start(_) if is_open => instance.told_to_run(),
+                Order::Restart(_) if is_open => instance.told_to_restart(now),
+                Order::Stop(_) => instance.told_to_rest(now),
+                Order::Start(_) | Order::Restart(_) | Order::Signal(..) | Order::Shutdown => {}
+            }
+        }
+        let is_shutdown = order == Order::Shutdown;
+        if is_shutdown && is_open {
+            self.way_out.begin(now, &mut self.expected);
+        }
+        let names = keys.iter().map(|key| self.expected[key].name.clone());
+        let request = self.answers.open(names, is_shutdown);
+        if matches!(order, Order::Signal(..)) {
+            self.signalled_by_user = keys.iter().copied().collect();
+        }
+        let kept = self.handle(Event::Order { request, order });
+        self.signalled_by_user.clear();
+        kept
+    }
+
+    pub fn shutdown_signal(&mut self) -> Kept {
+        // Once it has quit, it owes nobody anything but an answer.
+        if self.quit.is_none() {
+            self.way_out.signal(self.now, &mut self.expected);
+        }
+        self.handle(Event::ShutdownSignal)
+    }
+
+    fn handle(&mut self, event: Event) -> Kept {
+        self.trace.note(self.now, || format!("{event:?}"));
+        self.core.handle(self.now, event);
+        self.carry_out_and_compare()
+    }
+
+    fn carry_out_and_compare(&mut self) -> Kept {
+        self.steps += 1;
+        while let Some(action) = self.core.poll_action() {
+            self.trace.note(self.now, || format!("    {action:?}"));
+            self.carry_out(action)?;
+        }
+        self.kernel.forget_reaped();
+        self.compare()
+    }
+
+    fn carry_out(&mut self, action: Action) -> Kept {
+        match action {
+            Action::Signal { run, pid, signal, scope } => self.signal(run, pid, signal, scope),
+            Action::WatchGroup { run, pid } => self.kernel.watch(run, pid),
+            Action::Reply { request, line } => {
+                let shown = &self.shown;
+                self.answers.replied(request, &line, |name| shown.get(name).map(|state| state.name()))
+            }
+            Action::Done { request, ok } => self.answers.done(request, ok),
+            Action::Changed { instance, from, to } => self.changed(instance, from, to),
+            Action::Quit { abandoned } => {
+                let occupied = self.expected.values().filter(|instance| instance.is_occupied()).count();
+                if self.quit.replace(abandoned).is_some() || abandoned != occupied {
+                    return Err(format!("it quits twice, or counts {abandoned} processes for {occupied}"));
+                }
+                self.way_out.may_quit(self.now, abandoned)
+            }
+        }
+    }
+
+    fn signal(&mut self, run: Run, pid: u32, signal: Signal, scope: Scope) -> Kept {
+        let now = self.now;
+        let mut is_last_resort = false;
+        if !self.signalled_by_user.remove(&run.instance) {
+            self.way_out.may_end(now, run.instance, &mut self.expected)?;
+            let is_hard = self.way_out.is_hard();
+            is_last_resort = self.expected_of(run)?.signalled(now, (signal, scope), is_hard)? && !is_hard;
+        }
+        self.kernel.signal(now, Sent { run, pid, signal, scope, is_last_resort })
+    }
+
+    fn changed(&mut self, key: Key, from: State, to: State) -> Kept {
+        if matches!(to, State::Stopping(_)) {
+            self.way_out.may_end(self.now, key, &mut self.expected)?;
+        }
+        let name = self.expected[&key].name.clone();
+        let before = self.shown.insert(name.clone(), to);
+        if before == Some(from) && from != to {
+            return Ok(());
+        }
+        Err(format!("{name}: a change from {from:?} to {to:?} is told where {before:?} was shown"))
+    }
+
+    /// The visible state equals the reference, and every promise about single instances holds.
+    fn compare(&self) -> Kept {
+        for (key, expected) in &self.expected {
+            let Some(instance) = self.core.instance(*key) else {
+                return Err("an instance is lost".to_owned());
+            };
+            let (name, state) = (&expected.name, instance.state());
+            let broken = |text: &str| Err(format!("{name}: {text} ({state:?})"));
+            if expected.is_wanted && state == State::Stopped {
+                return broken("last told to run, yet STOPPED");
+            }
+            if !expected.is_wanted && self.way_out.is_open() && matches!(state.name(), "STARTING" | "RUNNING")
+            {
+                return broken("last told to stop, yet it has or gets a process");
+            }
+            if state.name() != expected.state() || Some(&state) != self.shown.get(name) {
+                return broken(&format!("should be {}", expected.state()));
+            }
+            if expected.is_owed_a_signal() {
+                return broken("is to end, but was sent nothing");
+            }
+            if self.way_out.is_hard() && expected.is_overdue(self.now) {
+                return broken("is still spared after a second signal");
+            }
+            let latest = self.latest.get(key).and_then(|run| self.kernel.pid_of(*run));
+            if instance.pid() != expected.born.and(latest) {
+                return broken("does not show the pid of its process");
+            }
+            self.compare_deadline(*key, expected)?;
+        }
+        Ok(())
+    }
+
+    fn compare_deadline(&self, key: Key, expected: &Expected) -> Kept {
+        let (armed, next) = (self.core.deadline(key), self.core.next_deadline());
+        if armed.is_some() && (next.is_none() || next > armed) {
+            return Err(format!("{}: its deadline is not seen by the loop", expected.name));
+        }
+        // How long SIGKILL gets before it is repeated is the supervisor's own affair.
+        let is_killed = expected.ending.is_some_and(|ending| ending.is_killed);
+        let is_right = if is_killed { armed.is_some() } else { armed == expected.deadline() };
+        let wanted = expected.deadline();
+        if is_right { Ok(()) } else { Err(format!("{}: deadline {armed:?}, not {wanted:?}", expected.name)) }
+    }
+
+    /// Runs before the present ones.
+    pub fn stale_runs(&self) -> Vec<Run> {
+        let before =
+            |run: &Run| run.incarnation.checked_sub(1).map(|incarnation| Run { incarnation, ..*run });
+        self.latest.values().filter_map(before).collect()
+    }
+
+    /// Nothing happens any more: everybody is what was wished, and nobody waits for an answer.
+    pub fn is_settled(&self) -> Kept {
+        for instance in self.expected.values() {
+            let is_right = match instance.state() {
+                "RUNNING" | "EXITED" | "FATAL" => true,
+                state => state == "STOPPED" && !instance.is_wanted,
+            };
+            if !is_right {
+                return Err(format!("{}: left alone, it stays {}", instance.name, instance.state()));
+            }
+        }
+        self.is_answered()
+    }
+
+    /// The shutdown has come to its end, by `end`.
+    pub fn is_over(&self, end: Time) -> Kept {
+        let left = self.kernel.count();
+        match self.quit {
+            None => Err("the shutdown does not end".to_owned()),
+            Some(_) if self.now > end => Err("the shutdown takes too long".to_owned()),
+            Some(0) if left > 0 => Err(format!("a clean shutdown leaves {left} processes")),
+            Some(_) => self.is_answered(),
+        }
+    }
+
+    pub fn is_answered(&self) -> Kept {
+        match self.answers.open_requests().as_slice() {
+            [] => Ok(()),
+            open => Err(format!("not answered: {open:?}")),
+        }
+    }
+
+    fn expected_of(&mut self, run: Run) -> Result<&mut Expected, String> {
+        self.expected.get_mut(&run.instance).ok_or_else(|| format!("{run:?} is no instance"))
+    }
+}
