@@ -12,6 +12,7 @@ use super::field::{Field, Problem, World, key_path};
 use super::schema::{Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 use super::spec::{Autorestart, Config, Output, ProgramSpec, SupervisorSpec};
 use super::template::Template;
+use super::values::NUMPROCS_MAX;
 use super::{Source, foreign};
 use crate::signal::Signal;
 
@@ -171,6 +172,11 @@ fn read_programs(programs: &Field) -> Option<Vec<Arc<ProgramSpec>>> {
             field.wrong_key::<()>(message, help);
         }
         specs.push(Arc::new(read_program(name, &field)));
+    }
+    let instances: u64 = specs.iter().map(|spec| u64::from(spec.numprocs)).sum();
+    if instances > u64::from(NUMPROCS_MAX) {
+        let message = format!("{instances} instances in all are more than {NUMPROCS_MAX}");
+        return programs.wrong_key(message, "lower `numprocs` of some programs");
     }
     Some(specs)
 }

@@ -11,8 +11,8 @@ use super::spec::{Autorestart, Output};
 use super::template::Template;
 use crate::signal::Signal;
 
-/// More instances of one program than any machine has pids for are a typing error.
-const NUMPROCS_MAX: u32 = 100_000;
+/// More instances than this, of one program or of all, are a typing error.
+pub(super) const NUMPROCS_MAX: u32 = 100_000;
 /// A hundred years; beyond it a time is a typing error.
 const TIME_MAX: Duration = Duration::from_secs(100 * 365 * 86400);
 

@@ -14,7 +14,7 @@ use crate::config::{Source, TEXT_BYTES_MAX};
 /// # Errors
 /// One line that names the file.
 pub(crate) fn read(path: &Path) -> Result<Source, String> {
-    let name = path.display().to_string();
+    let name = path.display().to_string().replace(char::is_control, "\u{fffd}");
     let text = read_text(path).map_err(|reason| format!("{name}: {reason}"))?;
     let absolute = path.canonicalize().map_err(|error| format!("{name}: {error}"))?;
     let directory = absolute.parent().unwrap_or(Path::new("/")).to_owned();

@@ -29,7 +29,8 @@ pub(crate) fn inspect(config: &Config, file: &Path) -> Vec<String> {
     }
     warnings.extend(log_trouble("taskmaster", &config.supervisor.logfile));
     warnings.extend(descriptor_trouble(config));
-    warnings
+    // Names in them come from the file, and terminals obey what `"\e"` makes there.
+    warnings.into_iter().map(|warning| warning.replace(char::is_control, "\u{fffd}")).collect()
 }
 
 fn inspect_program(program: &ProgramSpec) -> Vec<String> {

@@ -114,7 +114,7 @@ fn what_is_no_readable_file_is_named_and_never_waited_for() {
     let _socket = std::os::unix::net::UnixListener::bind(path.join("socket")).unwrap();
     std::os::unix::fs::symlink("loop", path.join("loop")).unwrap();
     fs::write(path.join("file"), "").unwrap();
-    let said: String = ["missing.yaml", "fifo", ".", "/dev/zero", "socket", "loop", "file/x"]
+    let said: String = ["missing.yaml", "fifo", ".", "/dev/zero", "socket", "loop", "file/x", "\u{1b}[31m"]
         .map(|file| refused(path, file))
         .concat();
     assert_snapshot!(said, @"
@@ -125,6 +125,7 @@ fn what_is_no_readable_file_is_named_and_never_waited_for() {
     error: socket: is a socket, not a file
     error: loop: Too many levels of symbolic links (os error 40)
     error: file/x: Not a directory (os error 20)
+    error: �[31m: there is no such file; name it with -c FILE
     ");
 }
 
@@ -174,11 +175,12 @@ fn what_the_machine_lacks_is_a_warning() {
   log_below_file: {cmd: 'true', stdout: config.yaml/x, stderr: stdout}
   file_is_dir: {cmd: 'true', workingdir: config.yaml}
   absent: {cmd: no-such-program, numprocs: 0}
+  escape: {cmd: [\"\\e[31m\\nred\"]}
 ";
     let directory = directory_with(text.as_bytes());
     fs::create_dir(directory.path().join("logs")).unwrap();
     assert_snapshot!(checked(&directory), @"
-    config.yaml: valid, 10 programs, 9 instances
+    config.yaml: valid, 11 programs, 10 instances
     warning: missing: cannot find the program no-such-program in PATH
     warning: path: there is no program ./no-such-file
     warning: dir: ./logs is a directory, not a program
@@ -188,6 +190,7 @@ fn what_the_machine_lacks_is_a_warning() {
     warning: log_is_dir: its log file /srv/logs is a directory
     warning: log_below_file: /srv/config.yaml is not a directory for its log
     warning: file_is_dir: the working directory /srv/config.yaml is not a directory
+    warning: escape: cannot find the program �[31m�red in PATH
     ");
 }
 

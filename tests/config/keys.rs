@@ -373,6 +373,52 @@ fn a_misspelt_key_of_another_tool_is_understood() {
 }
 
 #[test]
+fn values_are_found_in_every_style_of_writing() {
+    let lines = "exitcodes:\n  - 0\n  - 300\nenv:\n  \"A\": [1]\n  ? B\n  : {c: d}\n  C: >-\n    folded\n    ${NO}\n'umask' :   9";
+    assert_snapshot!(program_complaint(lines), @r#"
+    error: 300 is not an exit code
+     --> config.yaml:6:9
+      |
+    6 |       - 300
+      |         ^^^
+      |
+      = help: exit codes are numbers from 0 to 255
+
+    error: `A` cannot be a list
+     --> config.yaml:8:12
+      |
+    8 |       "A": [1]
+      |            ^^
+      |
+      = help: it takes a text
+
+    error: `B` cannot be a map
+      --> config.yaml:10:9
+       |
+    10 |       : {c: d}
+       |         ^^
+       |
+       = help: it takes a text
+
+    error: the environment variable NO is not set
+      --> config.yaml:11:10
+       |
+    11 |       C: >-
+       |          ^^
+       |
+       = help: set NO, give it a default (${NO:-...}), or write $${NO} if it is meant for a shell
+
+    error: `umask: 9` is not an octal number
+      --> config.yaml:14:17
+       |
+    14 |     'umask' :   9
+       |                 ^
+       |
+       = help: it takes an octal number such as "022"
+    "#);
+}
+
+#[test]
 fn twenty_problems_are_shown_and_the_others_counted() {
     let programs: String = (0..500).map(|at| format!("  p{at}: {{}}\n")).collect();
     let text = complaint(&format!("programs:\n{programs}"));

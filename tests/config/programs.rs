@@ -177,3 +177,17 @@ fn names_of_programs_are_plain() {
       |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
     ");
 }
+
+#[test]
+fn all_instances_are_bounded_together() {
+    let text = "programs:\n  a: {cmd: run, numprocs: 60000}\n  b: {cmd: run, numprocs: 40001}\n";
+    assert_snapshot!(complaint(text), @"
+    error: 100001 instances in all are more than 100000
+     --> config.yaml:1:1
+      |
+    1 | programs:
+      | ^^^^^^^^
+      |
+      = help: lower `numprocs` of some programs
+    ");
+}
