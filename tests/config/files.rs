@@ -220,3 +220,14 @@ fn more_descriptors_than_there_can_be_are_a_warning() {
     warning: 100162 file descriptors are needed (100000 pipes, 2 log files, 160 others) but the hard limit is 1000; `stderr: stdout` or `none` saves one for each instance
     ");
 }
+
+#[test]
+fn a_log_that_cannot_be_written_is_a_warning() {
+    let directory = directory_with(b"programs: {a: {cmd: 'true', stdout: locked/new/log, stderr: none}}");
+    let locked = directory.path().join("locked");
+    fs::create_dir(&locked).unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o555)).unwrap();
+    let warned = checked(&directory).contains("warning: a: its log /srv/locked/new/log cannot be written: ");
+    // Modes do not stop root here either.
+    assert_eq!(warned, !nix::unistd::Uid::effective().is_root());
+}
