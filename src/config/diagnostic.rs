@@ -5,9 +5,11 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use super::Source;
 
 /// Problems shown at once; more than a screenful helps nobody.
-const SHOWN_MAX: usize = 20;
+pub(super) const SHOWN_MAX: usize = 20;
 /// Characters of a source line that are shown around a problem.
 const LINE_CHARS_MAX: usize = 200;
+/// Characters of a message, or of the help beside it.
+const MESSAGE_CHARS_MAX: usize = 400;
 
 /// A place in the text; both count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,8 +62,8 @@ pub fn render(source: &Source, problems: &[Diagnostic], colored: bool) -> String
 }
 
 fn render_one(source: &Source, problem: &Diagnostic, renderer: &Renderer) -> String {
-    let message = harmless(&problem.message);
-    let help = problem.help.as_deref().map(harmless);
+    let message = shortened(&harmless(&problem.message));
+    let help = problem.help.as_deref().map(|help| shortened(&harmless(help)));
     // A byte order mark has no column.
     let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
     let line = problem.position.and_then(|at| text.lines().nth(at.line - 1).map(|line| (at, line)));
@@ -101,6 +103,16 @@ fn word_length(text: &str) -> usize {
     let quoted = matches!(first, '"' | '\'').then(|| rest.find(first).map(|at| at + 1)).flatten();
     let word = || rest.find([' ', ',', ']', '}', ':']).unwrap_or(rest.len());
     first.len_utf8() + quoted.unwrap_or_else(word)
+}
+
+/// Both ends of what quotes too much of the file: the values stand in the middle of our sentences.
+fn shortened(text: &str) -> String {
+    let count = text.chars().count();
+    if count <= MESSAGE_CHARS_MAX {
+        return text.to_owned();
+    }
+    let half = MESSAGE_CHARS_MAX / 2;
+    text.chars().take(half).chain("...".chars()).chain(text.chars().skip(count - half)).collect()
 }
 
 /// Without what a terminal would obey. Tabs become single blanks, so that columns stay true.

@@ -70,7 +70,7 @@ pub(super) fn read(text: &str) -> Result<Node, Diagnostic> {
     let mut documents = serde_yaml::Deserializer::from_str(text);
     let Some(first) = documents.next() else { return Ok(Node::Null) };
     let budget = Cell::new(NODES_MAX);
-    let mut root = Reader(&budget).deserialize(first).map_err(|error| syntax::explain(text, &error))?;
+    let mut root = Reader(&budget).deserialize(first).map_err(|error| refused(text, &error))?;
     if let Some(second) = documents.next() {
         let error = Here.deserialize(second).err();
         return Err(Diagnostic {
@@ -80,9 +80,13 @@ pub(super) fn read(text: &str) -> Result<Node, Diagnostic> {
         });
     }
     if let Some(again) = serde_yaml::Deserializer::from_str(text).next() {
-        Texts(&mut root).deserialize(again).map_err(|error| syntax::explain(text, &error))?;
+        Texts(&mut root).deserialize(again).map_err(|error| refused(text, &error))?;
     }
     Ok(root)
+}
+
+fn refused(text: &str, error: &serde_yaml::Error) -> Diagnostic {
+    syntax::explain(text, error.to_string(), error.location().map(|at| at.index()))
 }
 
 /// Where `path` leads in `text`.

@@ -5,8 +5,8 @@
 //! problem of a file is returned at once.
 //!
 //! - `spec`: the values; `schema`: one row per key; `values`: from a node to a value
-//! - `document`: YAML to a tree, and `syntax`: what YAML refuses (the only places that know
-//!   serde_yaml); `field`: a place in the tree; `foreign`: keys from elsewhere
+//! - `document`: YAML to a tree (the only place that knows serde_yaml); `syntax`: what YAML refuses;
+//!   `field`: a place in the tree; `foreign`: keys from elsewhere
 //! - `template`, `environment`: what is replaced in texts; `diagnostic`: problems, as users see them
 
 mod diagnostic;

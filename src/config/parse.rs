@@ -6,19 +6,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::diagnostic::{Diagnostic, Position};
+use super::diagnostic::{Diagnostic, Position, SHOWN_MAX};
 use super::document::{self, Node, Step, TEXT_BYTES_MAX, To};
 use super::field::{Field, Problem, World, key_path};
 use super::schema::{Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 use super::spec::{Autorestart, Config, Output, ProgramSpec, SupervisorSpec};
 use super::template::Template;
+use super::values::NUMPROCS_MAX;
 use super::{Source, foreign};
 use crate::signal::Signal;
 
 const NAME_CHARS_MAX: usize = 64;
 /// The smallest configuration that does something.
 const EXAMPLE: &str = "write\n  programs:\n    hello:\n      cmd: echo hello";
-/// Problems whose places are looked up: more than are shown, as some are one problem met twice.
+/// Problems whose places are looked up, where some are one problem met twice.
 const LOCATED_MAX: usize = 40;
 
 /// Parses a configuration. `environment` looks up `${NAME}`.
@@ -53,24 +54,30 @@ pub fn parse(
 /// Positions are computed only now that they are shown: each costs a walk over the text.
 fn locate_all(text: &str, mut problems: Vec<Problem>) -> Vec<Diagnostic> {
     problems.sort_by(|a, b| a.path.cmp(&b.path));
-    let rest = problems.split_off(problems.len().min(LOCATED_MAX));
-    let start = Position { line: 1, column: 1 };
-    let located = |problem: Problem| {
-        let position = document::locate(text, &problem.path).unwrap_or(start);
-        let first = problem.first.and_then(|path| document::locate(text, &path));
-        let help = first.map(|first| format!("the first one is in line {}", first.line)).or(problem.help);
-        Diagnostic { position: Some(position), message: problem.message, help }
-    };
-    let mut diagnostics: Vec<_> = problems.into_iter().map(located).collect();
+    let mut rest = problems.into_iter();
+    let mut diagnostics: Vec<Diagnostic> = Vec::new();
+    for problem in rest.by_ref().take(LOCATED_MAX) {
+        let diagnostic = located(text, problem);
+        // What is wrong at an anchor is met again wherever it is merged.
+        if !diagnostics.contains(&diagnostic) {
+            diagnostics.push(diagnostic);
+        }
+        if diagnostics.len() == SHOWN_MAX {
+            break;
+        }
+    }
     diagnostics.sort_by_key(|diagnostic| diagnostic.position);
-    // What is wrong at an anchor is met again wherever it is merged.
-    diagnostics.dedup();
-    diagnostics.extend(rest.into_iter().map(|Problem { message, help, .. }| Diagnostic {
-        position: None,
-        message,
-        help,
-    }));
+    let unlocated = |Problem { message, help, .. }: Problem| Diagnostic { position: None, message, help };
+    diagnostics.extend(rest.map(unlocated));
     diagnostics
+}
+
+fn located(text: &str, problem: Problem) -> Diagnostic {
+    let start = Position { line: 1, column: 1 };
+    let position = document::locate(text, &problem.path).unwrap_or(start);
+    let first = problem.first.and_then(|path| document::locate(text, &path));
+    let help = first.map(|first| format!("the first one is in line {}", first.line)).or(problem.help);
+    Diagnostic { position: Some(position), message: problem.message, help }
 }
 
 /// Refuses keys that are given twice and merges `<<`, everywhere, from the root down.
@@ -165,6 +172,11 @@ fn read_programs(programs: &Field) -> Option<Vec<Arc<ProgramSpec>>> {
             field.wrong_key::<()>(message, help);
         }
         specs.push(Arc::new(read_program(name, &field)));
+    }
+    let instances: u64 = specs.iter().map(|spec| u64::from(spec.numprocs)).sum();
+    if instances > u64::from(NUMPROCS_MAX) {
+        let message = format!("{instances} instances in all are more than {NUMPROCS_MAX}");
+        return programs.wrong_key(message, "lower `numprocs` of some programs");
     }
     Some(specs)
 }

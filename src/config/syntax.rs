@@ -9,6 +9,7 @@ const BRACKETS_OPEN_MAX: usize = 5_000;
 /// Refuses what libyaml would answer badly, or too late.
 pub(super) fn refuse(text: &str) -> Result<(), Diagnostic> {
     refuse_characters(text)?;
+    refuse_tag_directives(text)?;
     refuse_brackets(text)
 }
 
@@ -23,6 +24,16 @@ fn refuse_characters(text: &str) -> Result<(), Diagnostic> {
         message: format!("the control character U+{:04X} cannot be in the file", u32::from(c)),
         help: Some(format!("if it is meant, write \\u{:04X} between double quotes", u32::from(c))),
     })
+}
+
+/// libyaml compares each of them with each.
+fn refuse_tag_directives(text: &str) -> Result<(), Diagnostic> {
+    let Some(at) = text.starts_with("%TAG").then_some(0).or_else(|| text.find("\n%TAG").map(|at| at + 1))
+    else {
+        return Ok(());
+    };
+    let message = "tags have no meaning here, so there is nothing to declare".to_owned();
+    Err(Diagnostic { position: Some(Position::of(text, at)), message, help: None })
 }
 
 fn refuse_brackets(text: &str) -> Result<(), Diagnostic> {
@@ -41,10 +52,8 @@ fn refuse_brackets(text: &str) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-/// What serde_yaml and libyaml say, at its place and with advice.
-pub(super) fn explain(text: &str, error: &serde_yaml::Error) -> Diagnostic {
-    let at = error.location().map(|at| at.index());
-    let full = error.to_string();
+/// What serde_yaml and libyaml say about the byte `at`, with advice.
+pub(super) fn explain(text: &str, full: String, at: Option<usize>) -> Diagnostic {
     // Its own place is shown anyway; a second one, of what encloses it, stays.
     let message = match full.split_once(" at line ") {
         Some((problem, rest)) => {

@@ -11,8 +11,8 @@ use super::spec::{Autorestart, Output};
 use super::template::Template;
 use crate::signal::Signal;
 
-/// More instances of one program than any machine has pids for are a typing error.
-const NUMPROCS_MAX: u32 = 100_000;
+/// More instances than this, of one program or of all, are a typing error.
+pub(super) const NUMPROCS_MAX: u32 = 100_000;
 /// A hundred years; beyond it a time is a typing error.
 const TIME_MAX: Duration = Duration::from_secs(100 * 365 * 86400);
 
@@ -89,11 +89,11 @@ fn wrong_boolean(field: &Field, text: &str, meant: &str) -> Option<bool> {
 }
 
 pub(super) fn autorestart(field: &Field) -> Option<Autorestart> {
-    let (text, form) = field.scalar("always, unexpected or never")?;
-    match (form, text.to_ascii_lowercase().as_str()) {
-        (Form::Bool, "true") | (Form::Text, "always") => Some(Autorestart::Always),
-        (Form::Text, "unexpected") => Some(Autorestart::Unexpected),
-        (Form::Bool, "false") | (Form::Text, "never") => Some(Autorestart::Never),
+    let (text, _) = field.scalar("always, unexpected or never")?;
+    match text.to_ascii_lowercase().as_str() {
+        "always" | "true" => Some(Autorestart::Always),
+        "unexpected" => Some(Autorestart::Unexpected),
+        "never" | "false" => Some(Autorestart::Never),
         _ => field.wrong(
             format!("`autorestart: {text}` is not a restart policy"),
             "it takes always (or true), unexpected, or never (or false)",

@@ -89,7 +89,38 @@ fn unknown_keys_are_answered_with_the_nearest_one() {
                 cmd, numprocs, workingdir, umask, autostart, autorestart, exitcodes, startretries, starttime,
                 stopsignal, stoptime, stdout, stderr, env, stopasgroup, killasgroup, priority, restart_delay
     ");
-    assert_snapshot!(complaint("program: {}\nprograms: {}\ntaskmastr: {}\nhttp: off\ncmd: x\nzzzzzz: 1\n"), @"
+    assert_snapshot!(complaint("programs: {}\ntaskmaster: {log: x, htp: off, port: 80}\n"), @"
+    error: unknown key `log`
+     --> config.yaml:2:14
+      |
+    2 | taskmaster: {log: x, htp: off, port: 80}
+      |              ^^^
+      |
+      = help: the keys are
+                http, allowed_hosts, logfile, logfile_maxbytes, logfile_backups, loglevel
+
+    error: unknown key `htp`
+     --> config.yaml:2:22
+      |
+    2 | taskmaster: {log: x, htp: off, port: 80}
+      |                      ^^^
+      |
+      = help: did you mean `http`?
+
+    error: unknown key `port`
+     --> config.yaml:2:32
+      |
+    2 | taskmaster: {log: x, htp: off, port: 80}
+      |                                ^^^^
+      |
+      = help: the keys are
+                http, allowed_hosts, logfile, logfile_maxbytes, logfile_backups, loglevel
+    ");
+}
+
+#[test]
+fn unknown_keys_at_the_top_are_answered_with_where_they_belong() {
+    assert_snapshot!(complaint("program: {}\nprograms: {}\ntaskmastr: {}\nhttp: off\ncmd: x\nweb: {cmd: y}\nzzzzzz: 1\n"), @"
     error: unknown key `program`
      --> config.yaml:1:1
       |
@@ -122,40 +153,21 @@ fn unknown_keys_are_answered_with_the_nearest_one() {
       |
       = help: `cmd` belongs below the name of a program, below `programs:`
 
-    error: unknown key `zzzzzz`
+    error: unknown key `web`
      --> config.yaml:6:1
       |
-    6 | zzzzzz: 1
+    6 | web: {cmd: y}
+      | ^^^
+      |
+      = help: if `web` is a program, it belongs below `programs:`
+
+    error: unknown key `zzzzzz`
+     --> config.yaml:7:1
+      |
+    7 | zzzzzz: 1
       | ^^^^^^
       |
       = help: there are `programs`, `taskmaster`, and x-... for anchors
-    ");
-    assert_snapshot!(complaint("programs: {}\ntaskmaster: {log: x, htp: off, port: 80}\n"), @"
-    error: unknown key `log`
-     --> config.yaml:2:14
-      |
-    2 | taskmaster: {log: x, htp: off, port: 80}
-      |              ^^^
-      |
-      = help: the keys are
-                http, allowed_hosts, logfile, logfile_maxbytes, logfile_backups, loglevel
-
-    error: unknown key `htp`
-     --> config.yaml:2:22
-      |
-    2 | taskmaster: {log: x, htp: off, port: 80}
-      |                      ^^^
-      |
-      = help: did you mean `http`?
-
-    error: unknown key `port`
-     --> config.yaml:2:32
-      |
-    2 | taskmaster: {log: x, htp: off, port: 80}
-      |                                ^^^^
-      |
-      = help: the keys are
-                http, allowed_hosts, logfile, logfile_maxbytes, logfile_backups, loglevel
     ");
 }
 
@@ -279,32 +291,6 @@ fn a_value_of_the_wrong_kind_is_refused_by_every_key() {
 
 #[test]
 fn problems_come_in_the_order_of_the_text() {
-    let text = "taskmaster:\n  loglevel: loud\nprograms:\n  a:\n    umask: 8\n    comand: x\n  b:\n    cmd: 'x\n      y\n";
-    assert_snapshot!(complaint(&format!("{text}'\n")), @r#"
-    error: `loglevel: loud` is not a level
-     --> config.yaml:2:13
-      |
-    2 |   loglevel: loud
-      |             ^^^^
-      |
-      = help: it takes off, error, warn, info, debug or trace
-
-    error: `umask: 8` is not an octal number
-     --> config.yaml:5:12
-      |
-    5 |     umask: 8
-      |            ^
-      |
-      = help: it takes an octal number such as "022"
-
-    error: unknown key `comand`
-     --> config.yaml:6:5
-      |
-    6 |     comand: x
-      |     ^^^^^^
-      |
-      = help: supervisord's `command` is `cmd` here
-    "#);
     let text = "programs:\n  a:\n    numprocs: many\n  b/c:\n    cmd: \"'\"\n    stopsignal: 99\n    numprocs: -1\ntaskmaster:\n  http: 80\n";
     assert_snapshot!(complaint(text), @r#"
     error: program `a` has no `cmd`
@@ -362,6 +348,73 @@ fn problems_come_in_the_order_of_the_text() {
       |         ^^
       |
       = help: it takes ADDRESS:PORT such as 127.0.0.1:8080, or off
+    "#);
+}
+
+#[test]
+fn a_misspelt_key_of_another_tool_is_understood() {
+    assert_snapshot!(complaint("programs:\n  a:\n    comand: x\n    work_dir: y\n"), @"
+    error: unknown key `comand`
+     --> config.yaml:3:5
+      |
+    3 |     comand: x
+      |     ^^^^^^
+      |
+      = help: supervisord's `command` is `cmd` here
+
+    error: unknown key `work_dir`
+     --> config.yaml:4:5
+      |
+    4 |     work_dir: y
+      |     ^^^^^^^^
+      |
+      = help: did you mean `workingdir`?
+    ");
+}
+
+#[test]
+fn values_are_found_in_every_style_of_writing() {
+    let lines = "exitcodes:\n  - 0\n  - 300\nenv:\n  \"A\": [1]\n  ? B\n  : {c: d}\n  C: >-\n    folded\n    ${NO}\n'umask' :   9";
+    assert_snapshot!(program_complaint(lines), @r#"
+    error: 300 is not an exit code
+     --> config.yaml:6:9
+      |
+    6 |       - 300
+      |         ^^^
+      |
+      = help: exit codes are numbers from 0 to 255
+
+    error: `A` cannot be a list
+     --> config.yaml:8:12
+      |
+    8 |       "A": [1]
+      |            ^^
+      |
+      = help: it takes a text
+
+    error: `B` cannot be a map
+      --> config.yaml:10:9
+       |
+    10 |       : {c: d}
+       |         ^^
+       |
+       = help: it takes a text
+
+    error: the environment variable NO is not set
+      --> config.yaml:11:10
+       |
+    11 |       C: >-
+       |          ^^
+       |
+       = help: set NO, give it a default (${NO:-...}), or write $${NO} if it is meant for a shell
+
+    error: `umask: 9` is not an octal number
+      --> config.yaml:14:17
+       |
+    14 |     'umask' :   9
+       |                 ^
+       |
+       = help: it takes an octal number such as "022"
     "#);
 }
 

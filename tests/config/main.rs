@@ -2,6 +2,8 @@
 //!
 //! Messages are kept whole, as a user sees them: the place, the line, the word, and what to do.
 
+mod anchors;
+mod files;
 mod keys;
 mod meaning;
 mod mutations;

@@ -45,9 +45,54 @@ fn a_command_is_split_as_a_shell_would_and_no_shell_runs() {
 
 #[test]
 fn a_command_without_a_program_is_refused() {
-    let text = "programs:\n  a:\n    cmd:\n  b: {cmd: \"\"}\n  c: {cmd: '  '}\n  d: {cmd: []}\n  e: {cmd: ['', x]}\n  \
-                f: {cmd: \"'' x\"}\n  g: {cmd: ~}\n  h: {cmd: [a, ~, [b]]}\n";
+    let text = "programs:\n  a: {cmd: \"\"}\n  b: {cmd: '  '}\n  c: {cmd: []}\n  d: {cmd: ['', x]}\n  e: {cmd: \"'' x\"}\n";
     assert_snapshot!(complaint(text), @r#"
+    error: `cmd` is empty
+     --> config.yaml:2:12
+      |
+    2 |   a: {cmd: ""}
+      |            ^^
+      |
+      = help: it takes a command line, or a list [program, argument, ...]
+
+    error: `cmd` is empty
+     --> config.yaml:3:12
+      |
+    3 |   b: {cmd: '  '}
+      |            ^^^^
+      |
+      = help: it takes a command line, or a list [program, argument, ...]
+
+    error: `cmd` is empty
+     --> config.yaml:4:12
+      |
+    4 |   c: {cmd: []}
+      |            ^
+      |
+      = help: it takes a command line, or a list [program, argument, ...]
+
+    error: `cmd` is empty
+     --> config.yaml:5:12
+      |
+    5 |   d: {cmd: ['', x]}
+      |            ^^^
+      |
+      = help: it takes a command line, or a list [program, argument, ...]
+
+    error: `cmd` is empty
+     --> config.yaml:6:12
+      |
+    6 |   e: {cmd: "'' x"}
+      |            ^^^^^^
+      |
+      = help: it takes a command line, or a list [program, argument, ...]
+    "#);
+}
+
+#[test]
+fn a_command_without_a_value_is_refused() {
+    let text = "programs:\n  a:\n    cmd:\n  b: {cmd: ~}\n  c: {cmd: [a, ~, [b]]}\n";
+    assert_snapshot!(complaint(text), @"
     error: `cmd` has no value
      --> config.yaml:3:9
       |
@@ -56,70 +101,34 @@ fn a_command_without_a_program_is_refused() {
       |
       = help: it takes a command line, or a list [program, argument, ...]
 
-    error: `cmd` is empty
+    error: `cmd` has no value
      --> config.yaml:4:12
       |
-    4 |   b: {cmd: ""}
-      |            ^^
-      |
-      = help: it takes a command line, or a list [program, argument, ...]
-
-    error: `cmd` is empty
-     --> config.yaml:5:12
-      |
-    5 |   c: {cmd: '  '}
-      |            ^^^^
-      |
-      = help: it takes a command line, or a list [program, argument, ...]
-
-    error: `cmd` is empty
-     --> config.yaml:6:12
-      |
-    6 |   d: {cmd: []}
-      |            ^
-      |
-      = help: it takes a command line, or a list [program, argument, ...]
-
-    error: `cmd` is empty
-     --> config.yaml:7:12
-      |
-    7 |   e: {cmd: ['', x]}
-      |            ^^^
-      |
-      = help: it takes a command line, or a list [program, argument, ...]
-
-    error: `cmd` is empty
-     --> config.yaml:8:12
-      |
-    8 |   f: {cmd: "'' x"}
-      |            ^^^^^^
-      |
-      = help: it takes a command line, or a list [program, argument, ...]
-
-    error: `cmd` has no value
-     --> config.yaml:9:12
-      |
-    9 |   g: {cmd: ~}
+    4 |   b: {cmd: ~}
       |            ^
       |
       = help: it takes a command line, or a list [program, argument, ...]
 
     error: an item of `cmd` has no value
-      --> config.yaml:10:16
-       |
-    10 |   h: {cmd: [a, ~, [b]]}
-       |                ^
-       |
-       = help: it takes a word
+     --> config.yaml:5:16
+      |
+    5 |   c: {cmd: [a, ~, [b]]}
+      |                ^
+      |
+      = help: it takes a word
 
     error: an item of `cmd` cannot be a list
-      --> config.yaml:10:19
-       |
-    10 |   h: {cmd: [a, ~, [b]]}
-       |                   ^^
-       |
-       = help: it takes a word
-    "#);
+     --> config.yaml:5:19
+      |
+    5 |   c: {cmd: [a, ~, [b]]}
+      |                   ^^
+      |
+      = help: it takes a word
+    ");
+}
+
+#[test]
+fn a_command_with_an_open_quote_is_refused() {
     assert_snapshot!(cmd_complaint("echo 'it"), @"
     error: `cmd` has a quote that is not closed
      --> config.yaml:3:10
@@ -398,12 +407,13 @@ fn the_defaults_of_the_table_are_the_defaults() {
 
 #[test]
 fn every_key_reaches_its_own_value() {
-    let expected = |change: fn(&mut ProgramSpec)| {
+    type Change = fn(&mut ProgramSpec);
+    let expected = |change: Change| {
         let mut spec = minimal();
         change(&mut spec);
         spec
     };
-    let cases: [(&str, fn(&mut ProgramSpec)); 17] = [
+    let cases: [(&str, Change); 17] = [
         ("numprocs: 4", |spec| spec.numprocs = 4),
         ("workingdir: /tmp", |spec| spec.workingdir = Template::new("/tmp")),
         ("umask: 027", |spec| spec.umask = Some(0o27)),

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::{accepted, complaint, one_each, program, refused};
+use super::{program, refused};
 
 #[test]
 fn a_umask_is_octal_however_it_is_written() {
@@ -14,108 +14,128 @@ fn a_umask_is_octal_however_it_is_written() {
         ("0", 0),
         ("7", 7),
         ("0777", 0o777),
-        ("\"18\"", 99),
     ] {
-        let text = one_each("umask", &[written]);
-        match mask {
-            99 => assert_snapshot!(complaint(&text), @r#"
-            error: `umask: 18` is not an octal number
-             --> config.yaml:2:24
-              |
-            2 |   a: {cmd: run, umask: "18"}
-              |                        ^^^^
-              |
-              = help: it takes an octal number such as "022"
-            "#),
-            _ => assert_eq!(accepted(&text).programs[0].umask, Some(mask), "{written}"),
-        }
+        assert_eq!(program(&format!("umask: {written}")).umask, Some(mask), "{written}");
     }
-    assert_snapshot!(refused("umask", &["18", "22", "0999", "01000", "-1", "0x12", "2.5", "+7", "\"\"", "u=rwx", "true"]), @r#"
-    error: `umask: 18` is not an octal number
+}
+
+#[test]
+fn a_umask_that_could_be_decimal_or_octal_is_refused() {
+    assert_snapshot!(refused("umask", &["22", "777", "18", "\"18\"", "99", "+7"]), @r#"
+    error: `umask: 22` could be meant as decimal or as octal
      --> config.yaml:2:24
       |
-    2 |   a: {cmd: run, umask: 18}
-      |                        ^^
-      |
-      = help: it takes an octal number such as "022"
-
-    error: `umask: 22` could be meant as decimal or as octal
-     --> config.yaml:3:24
-      |
-    3 |   b: {cmd: run, umask: 22}
+    2 |   a: {cmd: run, umask: 22}
       |                        ^^
       |
       = help: write "022" if it is octal
 
-    error: `umask: 0999` is not an octal number
+    error: `umask: 777` could be meant as decimal or as octal
+     --> config.yaml:3:24
+      |
+    3 |   b: {cmd: run, umask: 777}
+      |                        ^^^
+      |
+      = help: write "0777" if it is octal
+
+    error: `umask: 18` is not an octal number
      --> config.yaml:4:24
       |
-    4 |   c: {cmd: run, umask: 0999}
+    4 |   c: {cmd: run, umask: 18}
+      |                        ^^
+      |
+      = help: it takes an octal number such as "022"
+
+    error: `umask: 18` is not an octal number
+     --> config.yaml:5:24
+      |
+    5 |   d: {cmd: run, umask: "18"}
+      |                        ^^^^
+      |
+      = help: it takes an octal number such as "022"
+
+    error: `umask: 99` is not an octal number
+     --> config.yaml:6:24
+      |
+    6 |   e: {cmd: run, umask: 99}
+      |                        ^^
+      |
+      = help: it takes an octal number such as "022"
+
+    error: `umask: +7` is not an octal number
+     --> config.yaml:7:24
+      |
+    7 |   f: {cmd: run, umask: +7}
+      |                        ^^
+      |
+      = help: it takes an octal number such as "022"
+    "#);
+}
+
+#[test]
+fn a_umask_that_is_not_octal_is_refused() {
+    assert_snapshot!(refused("umask", &["0999", "01000", "-1", "0x12", "2.5", "\"\"", "u=rwx", "true"]), @r#"
+    error: `umask: 0999` is not an octal number
+     --> config.yaml:2:24
+      |
+    2 |   a: {cmd: run, umask: 0999}
       |                        ^^^^
       |
       = help: it takes an octal number such as "022"
 
     error: `umask: 01000` is more than 0777
-     --> config.yaml:5:24
+     --> config.yaml:3:24
       |
-    5 |   d: {cmd: run, umask: 01000}
+    3 |   b: {cmd: run, umask: 01000}
       |                        ^^^^^
 
     error: `umask: -1` is not an octal number
-     --> config.yaml:6:24
+     --> config.yaml:4:24
       |
-    6 |   e: {cmd: run, umask: -1}
+    4 |   c: {cmd: run, umask: -1}
       |                        ^^
       |
       = help: it takes an octal number such as "022"
 
     error: `umask: 0x12` is not an octal number
-     --> config.yaml:7:24
+     --> config.yaml:5:24
       |
-    7 |   f: {cmd: run, umask: 0x12}
+    5 |   d: {cmd: run, umask: 0x12}
       |                        ^^^^
       |
       = help: it takes an octal number such as "022"
 
     error: `umask: 2.5` is not an octal number
-     --> config.yaml:8:24
+     --> config.yaml:6:24
       |
-    8 |   g: {cmd: run, umask: 2.5}
+    6 |   e: {cmd: run, umask: 2.5}
       |                        ^^^
       |
       = help: it takes an octal number such as "022"
 
-    error: `umask: +7` is not an octal number
-     --> config.yaml:9:24
+    error: `umask: ` is not an octal number
+     --> config.yaml:7:24
       |
-    9 |   h: {cmd: run, umask: +7}
+    7 |   f: {cmd: run, umask: ""}
       |                        ^^
       |
       = help: it takes an octal number such as "022"
 
-    error: `umask: ` is not an octal number
-      --> config.yaml:10:24
-       |
-    10 |   i: {cmd: run, umask: ""}
-       |                        ^^
-       |
-       = help: it takes an octal number such as "022"
-
     error: `umask: u=rwx` is not an octal number
-      --> config.yaml:11:24
-       |
-    11 |   j: {cmd: run, umask: u=rwx}
-       |                        ^^^^^
-       |
-       = help: it takes an octal number such as "022"
+     --> config.yaml:8:24
+      |
+    8 |   g: {cmd: run, umask: u=rwx}
+      |                        ^^^^^
+      |
+      = help: it takes an octal number such as "022"
 
     error: `umask: true` is not an octal number
-      --> config.yaml:12:24
-       |
-    12 |   k: {cmd: run, umask: true}
-       |                        ^^^^
-       |
-       = help: it takes an octal number such as "022"
+     --> config.yaml:9:24
+      |
+    9 |   h: {cmd: run, umask: true}
+      |                        ^^^^
+      |
+      = help: it takes an octal number such as "022"
     "#);
 }
 
@@ -136,7 +156,72 @@ fn times_are_seconds_or_have_units() {
     ] {
         assert_eq!(millis(written), wanted, "{written}");
     }
-    assert_snapshot!(refused("starttime", &["-1", ".nan", ".inf", "-.inf", "1e300", "0x10", "5 parsecs", "101years", "true", "\"\"", "99999999999999999999y"]), @r#"
+}
+
+#[test]
+fn what_is_no_time_is_refused() {
+    assert_snapshot!(refused("starttime", &[".nan", ".inf", "0x10", "5 parsecs", "true", "\"\"", "99999999999999999999y"]), @r#"
+    error: `starttime: .nan` is not a time
+     --> config.yaml:2:28
+      |
+    2 |   a: {cmd: run, starttime: .nan}
+      |                            ^^^^
+      |
+      = help: it takes seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)
+
+    error: `starttime: .inf` is not a time
+     --> config.yaml:3:28
+      |
+    3 |   b: {cmd: run, starttime: .inf}
+      |                            ^^^^
+      |
+      = help: it takes seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)
+
+    error: `starttime: 0x10` is not a time
+     --> config.yaml:4:28
+      |
+    4 |   c: {cmd: run, starttime: 0x10}
+      |                            ^^^^
+      |
+      = help: it takes seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)
+
+    error: `starttime: 5 parsecs` is not a time
+     --> config.yaml:5:28
+      |
+    5 |   d: {cmd: run, starttime: 5 parsecs}
+      |                            ^
+      |
+      = help: it takes seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)
+
+    error: `starttime: true` is not a time
+     --> config.yaml:6:28
+      |
+    6 |   e: {cmd: run, starttime: true}
+      |                            ^^^^
+      |
+      = help: it takes seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)
+
+    error: `starttime: ` is not a time
+     --> config.yaml:7:28
+      |
+    7 |   f: {cmd: run, starttime: ""}
+      |                            ^^
+      |
+      = help: it takes seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)
+
+    error: `starttime: 99999999999999999999y` is not a time
+     --> config.yaml:8:28
+      |
+    8 |   g: {cmd: run, starttime: 99999999999999999999y}
+      |                            ^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: it takes seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)
+    "#);
+}
+
+#[test]
+fn times_have_bounds() {
+    assert_snapshot!(refused("starttime", &["-1", "-.inf", "1e300", "101years"]), @"
     error: `starttime: -1` is negative
      --> config.yaml:2:28
       |
@@ -145,86 +230,30 @@ fn times_are_seconds_or_have_units() {
       |
       = help: it takes seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)
 
-    error: `starttime: .nan` is not a time
+    error: `starttime: -.inf` is not a time
      --> config.yaml:3:28
       |
-    3 |   b: {cmd: run, starttime: .nan}
-      |                            ^^^^
-      |
-      = help: it takes seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)
-
-    error: `starttime: .inf` is not a time
-     --> config.yaml:4:28
-      |
-    4 |   c: {cmd: run, starttime: .inf}
-      |                            ^^^^
-      |
-      = help: it takes seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)
-
-    error: `starttime: -.inf` is not a time
-     --> config.yaml:5:28
-      |
-    5 |   d: {cmd: run, starttime: -.inf}
+    3 |   b: {cmd: run, starttime: -.inf}
       |                            ^^^^^
       |
       = help: it takes seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)
 
     error: `starttime: 1e300` is more than a hundred years
-     --> config.yaml:6:28
+     --> config.yaml:4:28
       |
-    6 |   e: {cmd: run, starttime: 1e300}
+    4 |   c: {cmd: run, starttime: 1e300}
       |                            ^^^^^
       |
       = help: it takes seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)
 
-    error: `starttime: 0x10` is not a time
-     --> config.yaml:7:28
-      |
-    7 |   f: {cmd: run, starttime: 0x10}
-      |                            ^^^^
-      |
-      = help: it takes seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)
-
-    error: `starttime: 5 parsecs` is not a time
-     --> config.yaml:8:28
-      |
-    8 |   g: {cmd: run, starttime: 5 parsecs}
-      |                            ^
-      |
-      = help: it takes seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)
-
     error: `starttime: 101years` is more than a hundred years
-     --> config.yaml:9:28
+     --> config.yaml:5:28
       |
-    9 |   h: {cmd: run, starttime: 101years}
+    5 |   d: {cmd: run, starttime: 101years}
       |                            ^^^^^^^^
       |
       = help: it takes seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)
-
-    error: `starttime: true` is not a time
-      --> config.yaml:10:28
-       |
-    10 |   i: {cmd: run, starttime: true}
-       |                            ^^^^
-       |
-       = help: it takes seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)
-
-    error: `starttime: ` is not a time
-      --> config.yaml:11:28
-       |
-    11 |   j: {cmd: run, starttime: ""}
-       |                            ^^
-       |
-       = help: it takes seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)
-
-    error: `starttime: 99999999999999999999y` is not a time
-      --> config.yaml:12:28
-       |
-    12 |   k: {cmd: run, starttime: 99999999999999999999y}
-       |                            ^^^^^^^^^^^^^^^^^^^^^
-       |
-       = help: it takes seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)
-    "#);
+    ");
 }
 
 #[test]
@@ -299,6 +328,10 @@ fn counts_are_whole_numbers() {
     assert_eq!(program("numprocs: \"3\"").numprocs, 3);
     assert_eq!(program("numprocs: 100000").numprocs, 100_000);
     assert_eq!(program("priority: -5").priority, -5);
+}
+
+#[test]
+fn what_is_no_count_is_refused() {
     assert_snapshot!(refused("numprocs", &["100001", "1.5", "-1", "99999999999", "true", "two"]), @"
     error: `numprocs` is more than 100000
      --> config.yaml:2:27
@@ -346,7 +379,11 @@ fn counts_are_whole_numbers() {
       |
       = help: it takes the number of instances
     ");
-    assert_snapshot!(refused("priority", &["1.5", "high", "99999999999"]), @"
+}
+
+#[test]
+fn what_is_no_priority_is_refused() {
+    assert_snapshot!(refused("priority", &["1.5", "high", "99999999999", "[1]", "true"]), @"
     error: `priority: 1.5` is not a whole number
      --> config.yaml:2:27
       |
@@ -364,5 +401,19 @@ fn counts_are_whole_numbers() {
       |
     4 |   c: {cmd: run, priority: 99999999999}
       |                           ^^^^^^^^^^^
+
+    error: `priority` cannot be a list
+     --> config.yaml:5:27
+      |
+    5 |   d: {cmd: run, priority: [1]}
+      |                           ^^
+      |
+      = help: it takes a whole number; lower starts first and stops last
+
+    error: `priority: true` is not a whole number
+     --> config.yaml:6:27
+      |
+    6 |   e: {cmd: run, priority: true}
+      |                           ^^^^
     ");
 }

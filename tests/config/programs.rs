@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::{accepted, complaint};
 
 #[test]
-fn programs_that_are_no_maps_are_answered_with_how_to_write_them() {
+fn programs_that_are_no_map_are_answered_with_how_to_write_them() {
     assert_snapshot!(complaint("programs:\n"), @"
     error: `programs` cannot be empty; write {} if that is meant
      --> config.yaml:1:10
@@ -54,6 +54,10 @@ fn programs_that_are_no_maps_are_answered_with_how_to_write_them() {
                   hello:
                     cmd: echo hello
     ");
+}
+
+#[test]
+fn a_program_that_is_no_map_is_answered_with_how_to_write_it() {
     assert_snapshot!(complaint("programs:\n  web: ./run --fast\n  db:\n  mq: []\n  cron: {}\n"), @"
     error: `web` cannot be a single value; it takes a map (`key: value`)
      --> config.yaml:2:8
@@ -171,5 +175,19 @@ fn names_of_programs_are_plain() {
       |
     2 |   xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx: {cmd: x}
       |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    ");
+}
+
+#[test]
+fn all_instances_are_bounded_together() {
+    let text = "programs:\n  a: {cmd: run, numprocs: 60000}\n  b: {cmd: run, numprocs: 40001}\n";
+    assert_snapshot!(complaint(text), @"
+    error: 100001 instances in all are more than 100000
+     --> config.yaml:1:1
+      |
+    1 | programs:
+      | ^^^^^^^^
+      |
+      = help: lower `numprocs` of some programs
     ");
 }

@@ -39,25 +39,19 @@ fn sizes_have_units() {
     }
 }
 
+/// What is said about these lines of the section.
+fn refused(lines: &str) -> String {
+    complaint(&format!("programs: {{}}\ntaskmaster:\n  {}\n", lines.replace('\n', "\n  ")))
+}
+
 #[test]
-fn the_section_of_the_supervisor_is_read_as_carefully() {
-    let say =
-        |lines: &str| complaint(&format!("programs: {{}}\ntaskmaster:\n  {}\n", lines.replace('\n', "\n  ")));
-    assert_snapshot!(say("logfile_maxbytes: 1.5MB"), @"
+fn the_section_is_read_as_carefully_as_programs() {
+    assert_snapshot!(refused("logfile_maxbytes: 1.5MB\nlogfile_backups: -1\nloglevel: loud\nlogfile: ~/x"), @"
     error: `logfile_maxbytes: 1.5MB` is not a size
      --> config.yaml:3:21
       |
     3 |   logfile_maxbytes: 1.5MB
       |                     ^^^^^
-      |
-      = help: it takes bytes (1048576) or a size (512KB, 50MB, 1GB); 0 = never
-    ");
-    assert_snapshot!(say("logfile_maxbytes: 99999999999GB\nlogfile_backups: -1\nloglevel: loud\nlogfile: ~/x"), @"
-    error: `logfile_maxbytes: 99999999999GB` is not a size
-     --> config.yaml:3:21
-      |
-    3 |   logfile_maxbytes: 99999999999GB
-      |                     ^^^^^^^^^^^^^
       |
       = help: it takes bytes (1048576) or a size (512KB, 50MB, 1GB); 0 = never
 
@@ -85,7 +79,23 @@ fn the_section_of_the_supervisor_is_read_as_carefully() {
       |
       = help: write ${HOME}/x
     ");
-    assert_snapshot!(say("http: 8080"), @"
+    assert_snapshot!(refused("logfile_maxbytes: 99999999999GB"), @"
+    error: `logfile_maxbytes: 99999999999GB` is not a size
+     --> config.yaml:3:21
+      |
+    3 |   logfile_maxbytes: 99999999999GB
+      |                     ^^^^^^^^^^^^^
+      |
+      = help: it takes bytes (1048576) or a size (512KB, 50MB, 1GB); 0 = never
+    ");
+}
+
+#[test]
+fn the_dashboard_listens_at_an_address() {
+    assert_eq!(supervisor("http: off").http, None);
+    assert_eq!(supervisor("http: false").http, None);
+    assert_eq!(supervisor("http: \"[::1]:80\"").http, Some("[::1]:80".parse().unwrap()));
+    assert_snapshot!(refused("http: 8080"), @"
     error: `http: 8080` is not an address
      --> config.yaml:3:9
       |
@@ -94,7 +104,7 @@ fn the_section_of_the_supervisor_is_read_as_carefully() {
       |
       = help: it takes ADDRESS:PORT such as 127.0.0.1:8080, or off
     ");
-    assert_snapshot!(say("http: example.org:80\nallowed_hosts: [a.example, \"b:80\", 'http://c', '']"), @r#"
+    assert_snapshot!(refused("http: example.org:80"), @"
     error: `http: example.org:80` is not an address
      --> config.yaml:3:9
       |
@@ -102,32 +112,37 @@ fn the_section_of_the_supervisor_is_read_as_carefully() {
       |         ^^^^^^^^^^^
       |
       = help: it takes ADDRESS:PORT such as 127.0.0.1:8080, or off
+    ");
+}
 
+#[test]
+fn allowed_hosts_are_names() {
+    assert_snapshot!(refused("allowed_hosts: [a.example, \"b:80\", 'http://c', '']"), @r#"
     error: `b:80` is not a host name
-     --> config.yaml:4:30
+     --> config.yaml:3:30
       |
-    4 |   allowed_hosts: [a.example, "b:80", 'http://c', '']
+    3 |   allowed_hosts: [a.example, "b:80", 'http://c', '']
       |                              ^^^^^^
       |
       = help: write the name only, without scheme and port
 
     error: `http://c` is not a host name
-     --> config.yaml:4:38
+     --> config.yaml:3:38
       |
-    4 |   allowed_hosts: [a.example, "b:80", 'http://c', '']
+    3 |   allowed_hosts: [a.example, "b:80", 'http://c', '']
       |                                      ^^^^^^^^^^
       |
       = help: write the name only, without scheme and port
 
     error: `` is not a host name
-     --> config.yaml:4:50
+     --> config.yaml:3:50
       |
-    4 |   allowed_hosts: [a.example, "b:80", 'http://c', '']
+    3 |   allowed_hosts: [a.example, "b:80", 'http://c', '']
       |                                                  ^^
       |
       = help: write the name only, without scheme and port
     "#);
-    assert_snapshot!(say("allowed_hosts: a.example"), @"
+    assert_snapshot!(refused("allowed_hosts: a.example"), @"
     error: `allowed_hosts` must be a list
      --> config.yaml:3:18
       |
@@ -136,8 +151,10 @@ fn the_section_of_the_supervisor_is_read_as_carefully() {
       |
       = help: write [name, ...]
     ");
-    assert_eq!(supervisor("http: off").http, None);
-    assert_eq!(supervisor("http: false").http, None);
-    assert_eq!(supervisor("http: \"[::1]:80\"").http, Some("[::1]:80".parse().unwrap()));
+}
+
+#[test]
+fn off_is_a_level() {
     assert_eq!(supervisor("loglevel: off").loglevel, log::LevelFilter::Off);
+    assert_eq!(supervisor("loglevel: false").loglevel, log::LevelFilter::Off);
 }
