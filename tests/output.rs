@@ -112,7 +112,7 @@ fn stderr_has_its_own_file_or_joins_stdout_in_order() {
 #[test]
 fn none_discards_and_inherit_is_our_own_stream() {
     let site = Site::new(
-        "  none: {cmd: [sh, -c, 'echo lost; readlink /proc/$$/fd/1 > target'], stdout: none, stderr: none, starttime: 0}\n  own: {cmd: [sh, -c, 'echo to stdout; echo to stderr >&2'], stdout: inherit, stderr: stdout, starttime: 0}",
+        "  none: {cmd: [sh, -c, 'echo lost; target=$(readlink /proc/$$/fd/1); echo $target > target'], stdout: none, stderr: none, starttime: 0}\n  own: {cmd: [sh, -c, 'echo to stdout; echo to stderr >&2'], stdout: inherit, stderr: stdout, starttime: 0}",
     );
     let mut command = site.command();
     command.stdout(std::fs::File::create(site.path("ours")).unwrap());

@@ -165,10 +165,16 @@ impl Running {
     }
 
     /// Ends it as systemd would, and shows that nothing is left.
-    pub fn stop(mut self) {
+    pub fn stop(self) {
+        self.stop_and_keep(|| {});
+    }
+
+    /// The same, with a look at what is left in the directory.
+    pub fn stop_and_keep(mut self, look: impl FnOnce()) {
         self.signal(nix::sys::signal::Signal::SIGTERM);
         assert!(self.wait().success());
         assert_eq!(marked(&self.site.mark), Vec::<u32>::new(), "processes are left");
+        look();
     }
 }
 
