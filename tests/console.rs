@@ -26,8 +26,8 @@ fn answers_are_the_lines_that_the_contract_names() {
     assert_eq!(console.ask("signal CONT w"), ["w:0: signalled", "w:1: signalled"]);
     assert_eq!(console.ask("stop all").len(), 2);
     assert_eq!(console.ask("signal 18 w:0"), ["ERROR w:0: not running"]);
-    assert_eq!(console.ask("start nobody"), ["ERROR nobody: no such program or instance"]);
-    assert_eq!(console.ask("start w:7"), ["ERROR w:7: w has 2 instances"]);
+    assert_eq!(console.ask("start nobody"), ["ERROR nobody: no such program"]);
+    assert_eq!(console.ask("start w:7"), ["ERROR w:7: no such instance: numprocs is 2"]);
     let state = "ERROR @BROKEN: no such state (STOPPED, STARTING, RUNNING, BACKOFF, STOPPING, EXITED, FATAL)";
     assert_eq!(console.ask("start @BROKEN"), [state]);
     assert_eq!(console.ask("start @FATAL"), [""; 0]);

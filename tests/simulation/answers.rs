@@ -26,12 +26,12 @@ impl Answers {
         request
     }
 
-    /// `state_of`: what was last shown of an instance.
+    /// `shown`: what was last shown of an instance, and whether it was last told to run.
     pub fn replied(
         &mut self,
         request: RequestId,
         line: &str,
-        state_of: impl Fn(&str) -> Option<&'static str>,
+        shown: impl Fn(&str) -> Option<(&'static str, bool)>,
     ) -> Result<(), String> {
         let open = self.open.get_mut(&request).ok_or_else(|| format!("a line for no open order: {line}"))?;
         let failure = line.strip_prefix("ERROR ");
@@ -41,10 +41,12 @@ impl Answers {
         if !open.unanswered.remove(name) {
             return Err(format!("a second line, or one about no target: {line}"));
         }
+        let (state, is_wanted) = shown(name).unwrap_or_default();
         let is_true = match text {
-            "started" | "already running" => state_of(name) == Some("RUNNING"),
-            "stopped" => state_of(name).is_some_and(|state| ["STOPPED", "EXITED", "FATAL"].contains(&state)),
-            "already stopped" => state_of(name) == Some("STOPPED"),
+            "started" | "already running" => state == "RUNNING",
+            "stopped" => ["STOPPED", "EXITED", "FATAL"].contains(&state),
+            "already stopped" => state == "STOPPED",
+            "stopped before it was running" => state == "STOPPED" && !is_wanted,
             _ => true,
         };
         if is_true { Ok(()) } else { Err(format!("not true: {line}")) }

@@ -217,8 +217,10 @@ impl<'t> World<'t> {
             Action::Signal { run, pid, signal, scope } => self.signal(run, pid, signal, scope),
             Action::WatchGroup { run, pid } => self.kernel.watch(run, pid),
             Action::Reply { request, line } => {
-                let shown = &self.shown;
-                self.answers.replied(request, &line, |name| shown.get(name).map(|state| state.name()))
+                let expected = &self.expected;
+                let is_wanted = |name: &str| expected.values().any(|it| it.name == name && it.is_wanted);
+                let shown = |name: &str| Some((self.shown.get(name)?.name(), is_wanted(name)));
+                self.answers.replied(request, &line, shown)
             }
             Action::Done { request, ok } => self.answers.done(request, ok),
             Action::Changed { instance, from, to } => self.changed(instance, from, to),

@@ -1,0 +1,10 @@
+//! The promises of the pure core, one by one: a table of every state and every event, and what users
+//! rely on in starting, stopping, ordering and leaving.
+
+mod expected;
+mod leaving;
+mod orders;
+mod scene;
+mod starting;
+mod stopping;
+mod table;
