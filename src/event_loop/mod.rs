@@ -248,7 +248,7 @@ impl EventLoop {
         }
     }
 
-    /// A graceful shutdown that was not asked for by a signal; asked twice it is no more urgent.
+    /// A graceful shutdown that nobody insists on; asked for twice it is no more urgent.
     fn shut_down(&mut self) {
         let request = self.next_request();
         self.handle(Event::Order { request, order: Order::Shutdown });

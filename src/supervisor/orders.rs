@@ -1,6 +1,7 @@
 //! Orders: from targets to wishes, and who waits for what.
 
 use super::requests::Wish;
+use super::shutdown::By;
 use super::{Scope, State, Supervisor};
 use crate::command::{Order, RequestId, Target};
 use crate::signal::Signal;
@@ -12,7 +13,7 @@ impl Supervisor {
         match order {
             Order::Shutdown => {
                 // Answered when everything is down.
-                self.begin_shutdown();
+                self.begin_shutdown(By::Order);
                 return;
             }
             Order::Start(targets) => self.each(request, &targets, Self::start),

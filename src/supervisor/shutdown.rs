@@ -18,12 +18,20 @@ pub(super) enum Phase {
     Stopping {
         tier: i32,
         give_up: Time,
+        by: By,
     },
     /// A second signal: everything gets SIGKILL at once.
     Killing {
         give_up: Time,
     },
     Over,
+}
+
+/// What asked for the shutdown: an order, or a signal that a second one may follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    Order,
+    Signal,
 }
 
 impl Phase {
@@ -44,17 +52,21 @@ impl Phase {
 }
 
 impl Supervisor {
-    /// A signal asked for the end: gracefully, or at once if that is on its way already.
+    /// A signal asks for the end: gracefully the first time, at once the second time. One after an
+    /// `exit` is the first: a service manager that stops us then does not mean to do harm.
     pub(super) fn shutdown_signal(&mut self) {
         match self.phase {
-            Phase::Supervising => self.begin_shutdown(),
-            Phase::Stopping { .. } => self.kill_everything(),
+            Phase::Supervising => self.begin_shutdown(By::Signal),
+            Phase::Stopping { tier, give_up, by: By::Order } => {
+                self.phase = Phase::Stopping { tier, give_up, by: By::Signal };
+            }
+            Phase::Stopping { by: By::Signal, .. } => self.kill_everything(),
             Phase::Killing { .. } | Phase::Over => {}
         }
     }
 
     /// Nothing starts any more; what waited is cancelled; the first tier is asked to stop.
-    pub(super) fn begin_shutdown(&mut self) {
+    pub(super) fn begin_shutdown(&mut self, by: By) {
         if !self.phase.is_supervising() {
             return;
         }
@@ -71,16 +83,16 @@ impl Supervisor {
                 | State::Fatal => {}
             }
         }
-        self.stop_tier_below(None);
+        self.stop_tier_below(None, by);
     }
 
     /// Moves on when the present tier is down, or has had its time.
     pub(super) fn advance_shutdown(&mut self) {
         match self.phase {
-            Phase::Stopping { tier, give_up } => {
+            Phase::Stopping { tier, give_up, by } => {
                 let is_down = self.occupied.get(&tier).is_none_or(|count| *count == 0);
                 if is_down || self.now >= give_up {
-                    self.stop_tier_below(Some(tier));
+                    self.stop_tier_below(Some(tier), by);
                 }
             }
             Phase::Killing { give_up } => {
@@ -95,7 +107,7 @@ impl Supervisor {
     }
 
     /// Stops the tier of the highest priority number, below the one given, that has a process.
-    fn stop_tier_below(&mut self, done: Option<i32>) {
+    fn stop_tier_below(&mut self, done: Option<i32>, by: By) {
         let below = |priority: &i32| done.is_none_or(|done| *priority < done);
         let next = self.occupied.iter().rev().find(|(priority, count)| **count > 0 && below(priority));
         let Some((&tier, _)) = next else {
@@ -105,7 +117,7 @@ impl Supervisor {
         let in_tier = |key: &Key| self.program_of(*key).is_some_and(|program| program.spec.priority == tier);
         let keys: Vec<Key> = self.all_by_priority().into_iter().filter(in_tier).collect();
         let patience = keys.iter().map(|key| self.spec_of(*key).stoptime).max().unwrap_or_default();
-        self.phase = Phase::Stopping { tier, give_up: self.now + patience + GRACE };
+        self.phase = Phase::Stopping { tier, give_up: self.now + patience + GRACE, by };
         for key in keys.into_iter().rev() {
             self.bring_down(key);
         }

@@ -73,6 +73,14 @@ fn a_second_signal_kills_everything_at_once_and_waits_ten_seconds_at_most() {
 }
 
 #[test]
+fn a_signal_after_an_exit_is_the_first() {
+    let mut scene = Scene::running("w: {cmd: x}");
+    scene.order("exit");
+    assert!(scene.handle(Event::ShutdownSignal).is_empty());
+    assert_eq!(scene.handle(Event::ShutdownSignal)[0], "w:0 KILL to group");
+}
+
+#[test]
 fn a_third_signal_changes_nothing() {
     let mut scene = Scene::running("w: {cmd: x}");
     scene.handle(Event::ShutdownSignal);

@@ -15,6 +15,8 @@ const GRACE: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub struct WayOut {
     since: Option<Time>,
+    /// A signal asked for it; an order, asked for however often, makes nothing hard.
+    has_signal: bool,
     hard_since: Option<Time>,
 }
 
@@ -36,9 +38,10 @@ impl WayOut {
     }
 
     pub fn signal(&mut self, now: Time, expected: &mut BTreeMap<Key, Expected>) {
+        let is_second = std::mem::replace(&mut self.has_signal, true);
         if self.is_open() {
             self.begin(now, expected);
-        } else if self.hard_since.is_none() {
+        } else if is_second && self.hard_since.is_none() {
             self.hard_since = Some(now);
             for instance in expected.values_mut() {
                 instance.end_hard(now);
