@@ -14,7 +14,7 @@ mod proc;
 mod terminal;
 
 pub use console::Console;
-pub use http::{Answer, free_port, get, send};
+pub use http::{Answer, free_port, get, pipeline, send};
 pub use marks::{Mark, marked};
 pub use proc::{context_switches, cpu_ticks, field, is_alive, limits_of, wait_while};
 pub use terminal::Terminal;
@@ -94,10 +94,15 @@ impl Site {
 
     /// Starts `command`, and waits until the dashboard answers.
     pub fn start(self, command: &mut Command) -> Running {
-        let child = command.spawn().unwrap();
-        let running = Running { site: self, child };
+        let running = self.start_unseen(command);
         wait_until("the dashboard", || running.try_status().is_some());
         running
+    }
+
+    /// Starts `command`, whose dashboard may never answer.
+    pub fn start_unseen(self, command: &mut Command) -> Running {
+        let child = command.spawn().unwrap();
+        Running { site: self, child }
     }
 
     /// Starts supervising without a console.
