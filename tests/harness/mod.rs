@@ -20,6 +20,7 @@ pub use proc::{context_switches, cpu_ticks, field, is_alive, limits_of, wait_whi
 pub use terminal::Terminal;
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -94,8 +95,11 @@ impl Site {
 
     /// Starts `command`, and waits until the dashboard answers.
     pub fn start(self, command: &mut Command) -> Running {
-        let running = self.start_unseen(command);
-        wait_until("the dashboard", || running.try_status().is_some());
+        let mut running = self.start_unseen(command);
+        wait_until("the dashboard", || {
+            running.assert_not_over();
+            running.try_status().is_some()
+        });
         running
     }
 
@@ -121,6 +125,17 @@ pub struct Running {
 impl Running {
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Panics with its last words if it has ended already.
+    fn assert_not_over(&mut self) {
+        if let Some(status) = self.child.try_wait().unwrap() {
+            let mut words = String::new();
+            if let Some(stderr) = &mut self.child.stderr {
+                stderr.read_to_string(&mut words).unwrap();
+            }
+            panic!("the supervisor has ended, {status}: {words}");
+        }
     }
 
     /// The whole document of /api/status.
