@@ -157,6 +157,21 @@ fn a_file_of_commands_is_run_to_its_end() {
 }
 
 #[test]
+fn input_without_any_line_end_holds_nobody() {
+    for script in ["exec \"$0\" </dev/zero", "cat /dev/zero | \"$0\""] {
+        let site = Site::new(ONE);
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_taskmaster")]).current_dir(site.path(""));
+        command.env(harness::Mark::NAME, site.mark.value());
+        let running = site.start(&mut command);
+        wait_until("both to run", || running.status()["counts"]["RUNNING"] == 2);
+        let supervisor = running.status()["taskmaster"]["pid"].as_u64().unwrap() as u32;
+        harness::kill(supervisor, nix::sys::signal::Signal::SIGTERM);
+        wait_until("it to end", || !harness::is_alive(supervisor));
+    }
+}
+
+#[test]
 fn without_a_console_nothing_is_read() {
     let site = Site::new(ONE);
     let commands = site.write("commands", "exit\n");
