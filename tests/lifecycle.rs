@@ -90,7 +90,7 @@ fn an_exit_before_starttime_is_a_failed_start_with_startretries_retries() {
 #[test]
 fn backoff_says_when_it_tries_again_and_start_tries_at_once() {
     let site = Site::new(
-        "  w: {cmd: \"sh -c 'test -e good && exec sleep 1000'\", restart_delay: 600, starttime: 0.1}",
+        "  w: {cmd: \"sh -c 'test -e good && exec sleep 1000'\", restart_delay: 600, starttime: 1}",
     );
     let mut console = Console::open(site);
     let row = console.running.wait_for_state("w:0", "BACKOFF");
