@@ -101,8 +101,9 @@ fn check(path: &std::path::Path, loaded: Result<Config, Invalid>) -> ExitCode {
         }
     };
     let instances: u32 = config.programs.iter().map(|program| program.numprocs).sum();
-    let programs = config.programs.len();
-    let mut text = format!("{}: valid, {programs} programs, {instances} instances\n", path.display());
+    let programs = counted(config.programs.len(), "program");
+    let instances = counted(instances as usize, "instance");
+    let mut text = format!("{}: valid, {programs}, {instances}\n", path.display());
     for warning in preflight::inspect(&config, path) {
         text.push_str(&format!("warning: {warning}\n"));
     }
@@ -141,15 +142,17 @@ impl Invalid {
         match self {
             Invalid::Unreadable(reason) => format!("error: {reason}{consequence}\n"),
             Invalid::Wrong(source, problems) => {
-                let count = match problems.len() {
-                    1 => "1 problem".to_owned(),
-                    count => format!("{count} problems"),
-                };
+                let count = counted(problems.len(), "problem");
                 let rendered = config::render(source, problems, io::stderr().is_terminal());
                 format!("{rendered}\n{}: {count}{consequence}\n", source.name)
             }
         }
     }
+}
+
+/// `1 problem`, `2 problems`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn complain(text: &str) {

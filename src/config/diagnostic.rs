@@ -5,9 +5,11 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use super::Source;
 
 /// Problems shown at once; more than a screenful helps nobody.
-const SHOWN_MAX: usize = 20;
+pub(super) const SHOWN_MAX: usize = 20;
 /// Characters of a source line that are shown around a problem.
 const LINE_CHARS_MAX: usize = 200;
+/// Characters of a message, or of the help beside it.
+const MESSAGE_CHARS_MAX: usize = 400;
 
 /// A place in the text; both count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +18,21 @@ pub struct Position {
     pub line: usize,
     /// Column.
     pub column: usize,
+}
+
+impl Position {
+    /// The place of a byte; the end of the text is the end of its last words. Lines are those of
+    /// editors: libyaml's also end at a lone carriage return and at three rare characters.
+    pub(super) fn of(text: &str, at: usize) -> Position {
+        let mut end = at.min(text.trim_end().len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let before = &text[..end];
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
+        Position { line, column: 1 + before[start..].chars().count() }
+    }
 }
 
 /// One problem.
@@ -36,16 +53,20 @@ pub fn render(source: &Source, problems: &[Diagnostic], colored: bool) -> String
         problems.iter().take(SHOWN_MAX).map(|problem| render_one(source, problem, &renderer)).collect();
     let mut text = shown.join("\n\n");
     text.push('\n');
-    if problems.len() > SHOWN_MAX {
-        text.push_str(&format!("\n... and {} more problems\n", problems.len() - SHOWN_MAX));
+    match problems.len().saturating_sub(SHOWN_MAX) {
+        0 => {}
+        1 => text.push_str("\n... and 1 more problem\n"),
+        more => text.push_str(&format!("\n... and {more} more problems\n")),
     }
     text
 }
 
 fn render_one(source: &Source, problem: &Diagnostic, renderer: &Renderer) -> String {
-    let message = harmless(&problem.message);
-    let help = problem.help.as_deref().map(harmless);
-    let line = problem.position.and_then(|at| source.text.lines().nth(at.line - 1).map(|line| (at, line)));
+    let message = shortened(&harmless(&problem.message));
+    let help = problem.help.as_deref().map(|help| shortened(&harmless(help)));
+    // A byte order mark has no column.
+    let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
+    let line = problem.position.and_then(|at| text.lines().nth(at.line - 1).map(|line| (at, line)));
     let Some((at, line)) = line else {
         let file = format!("{}: {message}", source.name);
         let title = Level::ERROR.primary_title(&file);
@@ -71,9 +92,27 @@ fn excerpt(line: &str, column: usize) -> (String, std::ops::Range<usize>) {
         text.push_str("...");
     }
     let start = text.char_indices().nth(column - 1).map_or(text.len(), |(at, _)| at);
-    let word = text[start..].find([' ', ',', ']', '}', ':']).map_or(text.len(), |length| start + length);
-    let end = word.max((start + 1).min(text.len()));
-    (text, start..end)
+    let length = word_length(&text[start..]);
+    (text, start..start + length)
+}
+
+/// Up to the closing quote, or to what ends a word.
+fn word_length(text: &str) -> usize {
+    let Some(first) = text.chars().next() else { return 0 };
+    let rest = &text[first.len_utf8()..];
+    let quoted = matches!(first, '"' | '\'').then(|| rest.find(first).map(|at| at + 1)).flatten();
+    let word = || rest.find([' ', ',', ']', '}', ':']).unwrap_or(rest.len());
+    first.len_utf8() + quoted.unwrap_or_else(word)
+}
+
+/// Both ends of what quotes too much of the file: the values stand in the middle of our sentences.
+fn shortened(text: &str) -> String {
+    let count = text.chars().count();
+    if count <= MESSAGE_CHARS_MAX {
+        return text.to_owned();
+    }
+    let half = MESSAGE_CHARS_MAX / 2;
+    text.chars().take(half).chain("...".chars()).chain(text.chars().skip(count - half)).collect()
 }
 
 /// Without what a terminal would obey. Tabs become single blanks, so that columns stay true.

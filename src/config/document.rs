@@ -6,11 +6,13 @@
 //! deliberate failure, whose error carries the position.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::diagnostic::Position;
+use super::diagnostic::{Diagnostic, Position};
+use super::syntax;
 
 /// The largest configuration, in bytes. Thousands of programs fit.
 pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
@@ -27,7 +29,16 @@ pub(super) enum Node {
     },
     List(Vec<Node>),
     /// Keys may come twice; `<<` is a key like any other until [`Node::merge`].
-    Map(Vec<(String, Node)>),
+    Map(Vec<Entry>),
+}
+
+/// A key and its value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) value: Node,
+    /// From the map to the value, as the text has it: one step, or more for what `<<` brought in.
+    pub(super) way: Vec<Step>,
 }
 
 /// What YAML takes a scalar for.
@@ -38,83 +49,93 @@ pub(super) enum Form {
     Bool,
 }
 
-/// One step from a node to one below it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// The value of a key; `occurrence` counts from 0 where the key was given twice.
-    Value {
-        key: String,
-        occurrence: usize,
-    },
-    /// The key itself; always the last step.
-    Key {
-        key: String,
-        occurrence: usize,
-    },
-    Item(usize),
+/// One step from a node to one below it. Paths compare in the order of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Step {
+    /// Counts the entries of a map or the items of a list.
+    pub(super) at: usize,
+    pub(super) to: To,
 }
 
-/// A syntax error.
-pub(super) struct SyntaxError {
-    pub(super) message: String,
-    pub(super) position: Option<Position>,
+/// Which part of an entry; items are values. A key ends its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum To {
+    Key,
+    Value,
 }
 
 /// Reads the one document of `text`.
-pub(super) fn read(text: &str) -> Result<Node, SyntaxError> {
+pub(super) fn read(text: &str) -> Result<Node, Diagnostic> {
+    syntax::refuse(text)?;
     let mut documents = serde_yaml::Deserializer::from_str(text);
     let Some(first) = documents.next() else { return Ok(Node::Null) };
     let budget = Cell::new(NODES_MAX);
-    let mut root = Reader(&budget).deserialize(first).map_err(syntax_error)?;
-    if documents.next().is_some() {
-        let message = "there is more than one document (`---`) in the file".to_owned();
-        return Err(SyntaxError { message, position: None });
+    let mut root = Reader(&budget).deserialize(first).map_err(|error| refused(text, &error))?;
+    if let Some(second) = documents.next() {
+        let error = Here.deserialize(second).err();
+        return Err(Diagnostic {
+            position: error.and_then(|error| error.location()).map(|at| Position::of(text, at.index())),
+            message: "a second document starts here".to_owned(),
+            help: Some("`---` may only stand in the first line; there is one document in a file".to_owned()),
+        });
     }
     if let Some(again) = serde_yaml::Deserializer::from_str(text).next() {
-        Texts(&mut root).deserialize(again).map_err(syntax_error)?;
+        Texts(&mut root).deserialize(again).map_err(|error| refused(text, &error))?;
     }
     Ok(root)
 }
 
-fn syntax_error(error: serde_yaml::Error) -> SyntaxError {
-    let position = error.location().map(|at| Position { line: at.line(), column: at.column() });
-    let message = error.to_string();
-    let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
-    SyntaxError { message, position }
+fn refused(text: &str, error: &serde_yaml::Error) -> Diagnostic {
+    syntax::explain(text, error.to_string(), error.location().map(|at| at.index()))
 }
 
-/// Where `path` leads in `text`; what does not exist is found where it is missing.
+/// Where `path` leads in `text`.
 pub(super) fn locate(text: &str, path: &[Step]) -> Option<Position> {
     let document = serde_yaml::Deserializer::from_str(text).next()?;
-    let error = Finder(path).deserialize(document).err();
-    match error.and_then(|error| error.location()) {
-        Some(at) => Some(Position { line: at.line(), column: at.column() }),
-        // It came by a merge or an alias: the nearest place above it that the text has.
-        None => locate(text, path.split_last()?.1),
-    }
+    let error = Finder(path).deserialize(document).err()?;
+    error.location().map(|at| Position::of(text, at.index()))
 }
 
 impl Node {
-    /// Puts what `<<` names behind the map's own keys, which win.
-    pub(super) fn merge(&mut self) -> Result<(), &'static str> {
+    /// Puts what `<<` names behind the map's own keys, which win; of a list, earlier maps win.
+    ///
+    /// # Errors
+    /// The ways to what is no map.
+    pub(super) fn merge(&mut self) -> Result<(), Vec<Vec<Step>>> {
         let Node::Map(entries) = self else { return Ok(()) };
-        while let Some(at) = entries.iter().position(|(key, _)| key == "<<") {
-            let sources = match entries.remove(at).1 {
-                Node::List(items) => items,
-                node => vec![node],
+        let (sources, own): (Vec<Entry>, Vec<Entry>) =
+            std::mem::take(entries).into_iter().partition(|entry| entry.key == "<<");
+        let mut known: HashSet<String> = own.iter().map(|entry| entry.key.clone()).collect();
+        let mut wrong = Vec::new();
+        *entries = own;
+        for (mut source, way) in sources.into_iter().flat_map(Entry::into_sources) {
+            wrong.extend(source.merge().err().into_iter().flatten().map(|inner| joined(&way, &inner)));
+            let Node::Map(more) = source else {
+                wrong.push(way);
+                continue;
             };
-            for mut source in sources {
-                source.merge()?;
-                let Node::Map(more) = source else { return Err("`<<` takes a map, or a list of maps") };
-                for (key, value) in more {
-                    if entries.iter().all(|(own, _)| *own != key) {
-                        entries.push((key, value));
-                    }
-                }
-            }
+            let fresh = more.into_iter().filter(|entry| known.insert(entry.key.clone()));
+            entries.extend(fresh.map(|entry| Entry { way: joined(&way, &entry.way), ..entry }));
         }
-        Ok(())
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
+}
+
+impl Entry {
+    /// What a `<<` merges, each with the way to it.
+    fn into_sources(self) -> Vec<(Node, Vec<Step>)> {
+        match self.value {
+            Node::List(items) => {
+                let way = |at| joined(&self.way, &[Step { at, to: To::Value }]);
+                items.into_iter().enumerate().map(|(at, item)| (item, way(at))).collect()
+            }
+            node => vec![(node, self.way)],
+        }
+    }
+}
+
+fn joined(way: &[Step], rest: &[Step]) -> Vec<Step> {
+    [way, rest].concat()
 }
 
 /// Builds the tree.
@@ -125,7 +146,9 @@ impl<'de> DeserializeSeed<'de> for Reader<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
         let left = self.0.get().checked_sub(1);
-        let left = left.ok_or_else(|| de::Error::custom(format!("more than {NODES_MAX} values in all")))?;
+        let left = left.ok_or_else(|| {
+            de::Error::custom(format!("more than {NODES_MAX} values, with all aliases followed"))
+        })?;
         self.0.set(left);
         deserializer.deserialize_any(self)
     }
@@ -140,6 +163,16 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
     fn visit_unit<E>(self) -> Result<Node, E> {
         Ok(Node::Null)
+    }
+
+    /// A file without any value.
+    fn visit_none<E>(self) -> Result<Node, E> {
+        Ok(Node::Null)
+    }
+
+    /// serde_yaml's way to present a tag.
+    fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<Node, A::Error> {
+        Err(de::Error::custom("tags (`!name`) have no meaning here"))
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Node, E> {
@@ -180,10 +213,33 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
         let mut map = Vec::new();
-        while let Some(key) = entries.next_key::<String>()? {
-            map.push((key, entries.next_value_seed(Reader(self.0))?));
+        while let Some(key) = entries.next_key_seed(KeyReader)? {
+            let way = vec![Step { at: map.len(), to: To::Value }];
+            map.push(Entry { key, value: entries.next_value_seed(Reader(self.0))?, way });
         }
         Ok(Node::Map(map))
+    }
+}
+
+struct KeyReader;
+
+impl<'de> DeserializeSeed<'de> for KeyReader {
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeyReader {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text for a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<String, E> {
+        Ok(key.to_owned())
     }
 }
 
@@ -234,9 +290,9 @@ impl<'de> Visitor<'de> for Texts<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         if let Node::Map(map) = self.0 {
-            for (_, node) in map {
+            for entry in map {
                 entries.next_key::<IgnoredAny>()?;
-                entries.next_value_seed(Texts(node))?;
+                entries.next_value_seed(Texts(&mut entry.value))?;
             }
         }
         while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
@@ -254,10 +310,9 @@ impl<'de> DeserializeSeed<'de> for Finder<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        match self.0.first() {
-            None => Here.deserialize(deserializer),
-            Some(Step::Item(_)) => deserializer.deserialize_seq(self),
-            Some(Step::Key { .. } | Step::Value { .. }) => deserializer.deserialize_map(self),
+        match self.0.is_empty() {
+            true => Here.deserialize(deserializer),
+            false => deserializer.deserialize_any(self),
         }
     }
 }
@@ -270,65 +325,25 @@ impl<'de> Visitor<'de> for Finder<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let Some((Step::Item(wanted), rest)) = self.0.split_first() else { return Ok(()) };
-        for _ in 0..*wanted {
+        let Some((step, rest)) = self.0.split_first() else { return Ok(()) };
+        for _ in 0..step.at {
             items.next_element::<IgnoredAny>()?;
         }
-        items.next_element_seed(Finder(rest))?;
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(())
+        items.next_element_seed(Finder(rest)).map(|_| ())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let Some((step, rest)) = self.0.split_first() else { return Ok(()) };
-        let (Step::Value { key, occurrence } | Step::Key { key, occurrence }) = step else { return Ok(()) };
-        let fails_at_key = matches!(step, Step::Key { .. });
-        let mut seen = 0;
-        while let Some(is_wanted) =
-            entries.next_key_seed(KeyFinder { key, skip: *occurrence, seen: &mut seen, fails_at_key })?
-        {
-            match is_wanted {
-                true => entries.next_value_seed(Finder(rest))?,
-                false => drop(entries.next_value::<IgnoredAny>()?),
+        for _ in 0..step.at {
+            entries.next_entry::<IgnoredAny, IgnoredAny>()?;
+        }
+        match step.to {
+            To::Key => entries.next_key_seed(Here).map(|_| ()),
+            To::Value => {
+                entries.next_key::<IgnoredAny>()?;
+                entries.next_value_seed(Finder(rest))
             }
         }
-        Ok(())
-    }
-}
-
-/// Compares a key with the one that is looked for.
-struct KeyFinder<'a> {
-    key: &'a str,
-    skip: usize,
-    seen: &'a mut usize,
-    fails_at_key: bool,
-}
-
-impl<'de> DeserializeSeed<'de> for KeyFinder<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for KeyFinder<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E: de::Error>(self, key: &str) -> Result<bool, E> {
-        if key != self.key {
-            return Ok(false);
-        }
-        *self.seen += 1;
-        let is_wanted = *self.seen == self.skip + 1;
-        if is_wanted && self.fails_at_key {
-            return Err(E::custom("here"));
-        }
-        Ok(is_wanted)
     }
 }
 

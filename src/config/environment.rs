@@ -24,7 +24,7 @@ pub(super) fn expand(text: &str, lookup: Lookup<'_>) -> Result<String, (String, 
         }
         out.push_str(before);
         let Some((inner, after)) = from[2..].split_once('}') else {
-            let help = "write $${ if a literal ${ is meant";
+            let help = "write $${ if a literal ${ is meant; in a command, blanks inside the braces need quotes around";
             return Err(("`${` without its `}`".to_owned(), help.to_owned()));
         };
         out.push_str(&value(inner, lookup)?);

@@ -1,4 +1,5 @@
-//! Keys that people bring along: from supervisord and others, and from later versions of ours.
+//! Keys that people bring along: from supervisord and others, from later versions of ours, and from
+//! fast fingers.
 
 /// Keys of programs that the documentation names and this version does not have yet.
 pub(super) const PROGRAM_LATER: [&str; 30] = [
@@ -65,9 +66,27 @@ const FOREIGN: [(&str, &str, &str); 24] = [
     ("other tools'", "kill_timeout", "`stoptime`"),
 ];
 
-/// `supervisord's `command` is `cmd` here`, if the key is known from elsewhere.
+/// ``supervisord's `command` is `cmd` here``, if the key, or one much like it, is known from elsewhere.
 pub(super) fn translate(key: &str) -> Option<String> {
-    let (whose, _, ours) = FOREIGN.iter().find(|(_, theirs, _)| *theirs == key)?;
+    let (whose, theirs, ours) = find(key)?;
+    Some(format!("{whose} `{theirs}` is {ours} here"))
+}
 
-    Some(format!("{whose} `{key}` is {ours} here"))
+/// Whether what is meant is the command that starts the program.
+pub(super) fn stands_for_cmd(key: &str) -> bool {
+    find(key).is_some_and(|(_, _, ours)| *ours == "`cmd`")
+}
+
+fn find(key: &str) -> Option<&'static (&'static str, &'static str, &'static str)> {
+    let theirs = nearest(key, FOREIGN.iter().map(|(_, theirs, _)| *theirs))?;
+    FOREIGN.iter().find(|(_, name, _)| *name == theirs)
+}
+
+/// The name that is close to what was written, if there is one.
+pub(super) fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let written = written.to_lowercase();
+    let distance = |name: &str| strsim::damerau_levenshtein(&written, &name.to_lowercase());
+    let (distance, name) = names.map(|name| (distance(name), name)).min()?;
+    let is_close = distance <= 1 + name.len() / 4 && distance * 2 < name.len();
+    is_close.then_some(name)
 }

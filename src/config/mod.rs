@@ -5,8 +5,9 @@
 //! problem of a file is returned at once.
 //!
 //! - `spec`: the values; `schema`: one row per key; `values`: from a node to a value
-//! - `document`: YAML to a tree (the only place that knows serde_yaml); `template`, `environment`:
-//!   what is replaced in texts; `diagnostic`: problems, as users see them
+//! - `document`: YAML to a tree (the only place that knows serde_yaml); `syntax`: what YAML refuses;
+//!   `field`: a place in the tree; `foreign`: keys from elsewhere
+//! - `template`, `environment`: what is replaced in texts; `diagnostic`: problems, as users see them
 
 mod diagnostic;
 mod document;
@@ -16,6 +17,7 @@ mod foreign;
 mod parse;
 mod schema;
 mod spec;
+mod syntax;
 mod template;
 mod values;
 

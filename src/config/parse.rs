@@ -1,25 +1,32 @@
 //! From the text of a configuration to its values, or to all that is wrong with it.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::diagnostic::{Diagnostic, Position};
-use super::document::{self, Node, Step, TEXT_BYTES_MAX};
-use super::field::{Field, Problem, World};
+use super::diagnostic::{Diagnostic, Position, SHOWN_MAX};
+use super::document::{self, Node, Step, TEXT_BYTES_MAX, To};
+use super::field::{Field, Problem, World, key_path};
 use super::schema::{Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 use super::spec::{Autorestart, Config, Output, ProgramSpec, SupervisorSpec};
 use super::template::Template;
+use super::values::NUMPROCS_MAX;
 use super::{Source, foreign};
 use crate::signal::Signal;
 
 const NAME_CHARS_MAX: usize = 64;
+/// The smallest configuration that does something.
+const EXAMPLE: &str = "write\n  programs:\n    hello:\n      cmd: echo hello";
+/// Problems whose places are looked up, where some are one problem met twice.
+const LOCATED_MAX: usize = 40;
 
 /// Parses a configuration. `environment` looks up `${NAME}`.
 ///
 /// # Errors
-/// Every problem that was found, in the order of the text; never an empty list.
+/// Every problem that was found; never an empty list. Those at the beginning of the text come first,
+/// in its order; after very many of them, the others have no position.
 pub fn parse(
     source: &Source,
     environment: &dyn Fn(&str) -> Option<String>,
@@ -29,10 +36,13 @@ pub fn parse(
         return Err(vec![Diagnostic { position: None, message, help: None }]);
     }
     let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
-    let mut root = document::read(text)
-        .map_err(|error| vec![Diagnostic { position: error.position, message: error.message, help: None }])?;
+    let mut root = document::read(text).map_err(|problem| vec![problem])?;
+    if matches!(root, Node::Null) {
+        let message = "the configuration is empty".to_owned();
+        return Err(vec![Diagnostic { position: None, message, help: Some(EXAMPLE.to_owned()) }]);
+    }
     let world = World { directory: &source.directory, environment, problems: RefCell::new(Vec::new()) };
-    merge_all(&mut root, &mut Vec::new(), &world);
+    settle(&mut root, &mut Vec::new(), &world);
     let config = read_config(&Field::root(&root, &world));
     let problems = world.problems.into_inner();
     match config {
@@ -42,145 +52,193 @@ pub fn parse(
 }
 
 /// Positions are computed only now that they are shown: each costs a walk over the text.
-fn locate_all(text: &str, problems: Vec<Problem>) -> Vec<Diagnostic> {
-    let located = problems.into_iter().map(|Problem { path, message, help }| {
-        let position = document::locate(text, &path).or(Some(Position { line: 1, column: 1 }));
-        Diagnostic { position, message, help }
-    });
-    let mut diagnostics: Vec<_> = located.collect();
+fn locate_all(text: &str, mut problems: Vec<Problem>) -> Vec<Diagnostic> {
+    problems.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut rest = problems.into_iter();
+    let mut diagnostics: Vec<Diagnostic> = Vec::new();
+    for problem in rest.by_ref().take(LOCATED_MAX) {
+        let diagnostic = located(text, problem);
+        // What is wrong at an anchor is met again wherever it is merged.
+        if !diagnostics.contains(&diagnostic) {
+            diagnostics.push(diagnostic);
+        }
+        if diagnostics.len() == SHOWN_MAX {
+            break;
+        }
+    }
     diagnostics.sort_by_key(|diagnostic| diagnostic.position);
+    let unlocated = |Problem { message, help, .. }: Problem| Diagnostic { position: None, message, help };
+    diagnostics.extend(rest.map(unlocated));
     diagnostics
 }
 
-/// Merges `<<` everywhere, from the root down.
-fn merge_all(node: &mut Node, path: &mut Vec<Step>, world: &World<'_>) {
-    if let Err(message) = node.merge() {
-        let problem = Problem { path: path.clone(), message: message.to_owned(), help: None };
-        world.problems.borrow_mut().push(problem);
-    }
+fn located(text: &str, problem: Problem) -> Diagnostic {
+    let start = Position { line: 1, column: 1 };
+    let position = document::locate(text, &problem.path).unwrap_or(start);
+    let first = problem.first.and_then(|path| document::locate(text, &path));
+    let help = first.map(|first| format!("the first one is in line {}", first.line)).or(problem.help);
+    Diagnostic { position: Some(position), message: problem.message, help }
+}
+
+/// Refuses keys that are given twice and merges `<<`, everywhere, from the root down.
+fn settle(node: &mut Node, path: &mut Vec<Step>, world: &World<'_>) {
     match node {
         Node::Map(entries) => {
-            for (key, value) in entries {
-                path.push(Step::Value { key: key.clone(), occurrence: 0 });
-                merge_all(value, path, world);
-                path.pop();
+            let mut known: HashMap<&str, Vec<Step>> = HashMap::new();
+            for entry in entries.iter() {
+                let own = key_path(&[path.as_slice(), &entry.way].concat());
+                let Some(first) = known.get(entry.key.as_str()).cloned() else {
+                    known.insert(&entry.key, own);
+                    continue;
+                };
+                let message = format!("`{}` is given twice", entry.key);
+                let problem = Problem { path: own, message, help: None, first: Some(first) };
+                world.problems.borrow_mut().push(problem);
             }
         }
         Node::List(items) => {
             for (at, item) in items.iter_mut().enumerate() {
-                path.push(Step::Item(at));
-                merge_all(item, path, world);
+                path.push(Step { at, to: To::Value });
+                settle(item, path, world);
                 path.pop();
             }
         }
         Node::Null | Node::Scalar { .. } => {}
     }
+    for way in node.merge().err().into_iter().flatten() {
+        let help = "such as `<<: *name`, where &name is the anchor of a map".to_owned();
+        let path = [path.as_slice(), &way].concat();
+        let message = "`<<` takes a map, or a list of maps".to_owned();
+        world.problems.borrow_mut().push(Problem { path, message, help: Some(help), first: None });
+    }
+    if let Node::Map(entries) = node {
+        for entry in entries {
+            path.extend(&entry.way);
+            settle(&mut entry.value, path, world);
+            path.truncate(path.len() - entry.way.len());
+        }
+    }
 }
 
 fn read_config(root: &Field) -> Option<Config> {
-    let example = "write\n  programs:\n    hello:\n      cmd: echo hello";
-    if matches!(root.node, Node::Null) {
-        return root.wrong("the configuration is empty", example);
-    }
     let mut config = Config { programs: Vec::new(), supervisor: default_supervisor(root.world.directory) };
     let mut has_programs = false;
-    for (key, field) in root.entries()? {
-        match key {
+    for field in root.entries(EXAMPLE)? {
+        match field.key() {
             "programs" => {
                 has_programs = true;
                 config.programs = read_programs(&field).unwrap_or_default();
             }
             "taskmaster" if matches!(field.node, Node::Null) => {}
             "taskmaster" => {
-                read_keys(&field, &SUPERVISOR_KEYS, &foreign::SUPERVISOR_LATER, &mut config.supervisor);
+                let help = "such as `loglevel: info`";
+                read_keys(&field, &SUPERVISOR_KEYS, &foreign::SUPERVISOR_LATER, &mut config.supervisor, help);
             }
             // A place for anchors, as in compose files.
-            _ if key.starts_with("x-") => {}
-            _ => {
-                let hint = nearest(key, ["programs", "taskmaster"].into_iter());
+            key if key.starts_with("x-") => {}
+            key => {
+                let hint = suggest(key, ["programs", "taskmaster"].into_iter());
+                let hint = hint.or_else(|| key_elsewhere(key, field.node));
                 let help = hint.unwrap_or_else(|| {
                     "there are `programs`, `taskmaster`, and x-... for anchors".to_owned()
                 });
-                root.wrong_key(key, 0, format!("unknown key `{key}`"), help);
+                field.wrong_key::<()>(format!("unknown key `{key}`"), help);
             }
         }
     }
     if !has_programs {
-        return root.wrong("`programs` is missing", example);
+        return root.wrong("`programs` is missing", EXAMPLE);
     }
     Some(config)
 }
 
+/// Where a key belongs that was written at the top.
+fn key_elsewhere(key: &str, value: &Node) -> Option<String> {
+    if SUPERVISOR_KEYS.iter().any(|known| known.name == key) {
+        return Some(format!("`{key}` belongs below `taskmaster:`"));
+    }
+    if PROGRAM_KEYS.iter().any(|known| known.name == key) {
+        return Some(format!("`{key}` belongs below the name of a program, below `programs:`"));
+    }
+    matches!(value, Node::Map(_)).then(|| format!("if `{key}` is a program, it belongs below `programs:`"))
+}
+
 fn read_programs(programs: &Field) -> Option<Vec<Arc<ProgramSpec>>> {
+    let help = "give each program a name:\n  programs:\n    hello:\n      cmd: echo hello";
     let mut specs = Vec::new();
-    for (name, field) in programs.entries()? {
-        if let Some(message) = wrong_name(name) {
-            let help = "names are made of letters, digits, `_`, `.` and `-`".to_owned();
-            programs.wrong_key(name, 0, message, help);
+    for field in programs.entries(help)? {
+        let name = field.key();
+        if let Some((message, help)) = wrong_name(name) {
+            field.wrong_key::<()>(message, help);
         }
         specs.push(Arc::new(read_program(name, &field)));
+    }
+    let instances: u64 = specs.iter().map(|spec| u64::from(spec.numprocs)).sum();
+    if instances > u64::from(NUMPROCS_MAX) {
+        let message = format!("{instances} instances in all are more than {NUMPROCS_MAX}");
+        return programs.wrong_key(message, "lower `numprocs` of some programs");
     }
     Some(specs)
 }
 
-fn wrong_name(name: &str) -> Option<String> {
+/// What is wrong with the name of a program, and what to do about it.
+fn wrong_name(name: &str) -> Option<(String, &'static str)> {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     if name == "all" {
-        return Some("`all` means every program, so none can be called that".to_owned());
+        return Some(("`all` means every program, so none can be called that".to_owned(), ""));
     }
     if name.is_empty() || !name.chars().all(is_allowed) {
-        return Some(format!("`{name}` cannot be the name of a program"));
+        let help = "names are made of letters, digits, `_`, `.` and `-`";
+        return Some((format!("`{name}` cannot be the name of a program"), help));
     }
-    (name.len() > NAME_CHARS_MAX)
-        .then(|| format!("the name of a program has at most {NAME_CHARS_MAX} characters"))
+    let message = || format!("the name of a program has at most {NAME_CHARS_MAX} characters");
+    (name.len() > NAME_CHARS_MAX).then(|| (message(), ""))
 }
 
 fn read_program(name: &str, field: &Field) -> ProgramSpec {
     let mut spec = default_program(name, field.world.directory);
+    let cmd = match field.node {
+        Node::Scalar { text, .. } => text,
+        Node::Null | Node::List(_) | Node::Map(_) => "...",
+    };
+    let help = format!("write\n  {name}:\n    cmd: {cmd}");
     if matches!(field.node, Node::Null) {
-        field.wrong::<()>(format!("program `{name}` is empty"), "it needs at least a `cmd`");
-    } else if read_keys(field, &PROGRAM_KEYS, &foreign::PROGRAM_LATER, &mut spec)
+        field.wrong_key::<()>(format!("program `{name}` is empty"), help);
+    } else if read_keys(field, &PROGRAM_KEYS, &foreign::PROGRAM_LATER, &mut spec, &help)
         && let Node::Map(entries) = field.node
-        && entries.iter().all(|(key, _)| key != "cmd")
+        && !entries.iter().any(|entry| entry.key == "cmd" || foreign::stands_for_cmd(&entry.key))
     {
-        let already_answered =
-            entries.iter().any(|(key, _)| foreign::translate(key).is_some_and(|text| text.contains("`cmd`")));
-        if !already_answered {
-            field.wrong::<()>(format!("program `{name}` has no `cmd`"), "add the command that starts it");
-        }
+        field.wrong_key::<()>(format!("program `{name}` has no `cmd`"), "add the command that starts it");
     }
     spec
 }
 
 /// Reads every key of a section into `values`; false if it is no map at all.
-fn read_keys<T>(section: &Field, keys: &[Key<T>], later: &[&str], values: &mut T) -> bool {
-    let Some(entries) = section.entries() else { return false };
-    for (name, field) in entries {
+fn read_keys<T>(section: &Field, keys: &[Key<T>], later: &[&str], values: &mut T, help: &str) -> bool {
+    let Some(fields) = section.entries(help) else { return false };
+    for field in fields {
+        let name = field.key();
         if let Some(key) = keys.iter().find(|key| key.name == name) {
             (key.set)(&field, values);
         } else if later.contains(&name) {
             let message = format!("`{name}` is not supported by this version yet");
-            section.wrong_key(name, 0, message, "remove it for now".to_owned());
+            field.wrong_key::<()>(message, "remove it for now");
         } else {
-            let hint = foreign::translate(name)
-                .or_else(|| nearest(name, keys.iter().map(|key| key.name)))
-                .unwrap_or_else(|| {
-                    let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
-                    format!("the keys are {}", names.join(", "))
-                });
-            section.wrong_key(name, 0, format!("unknown key `{name}`"), hint);
+            let names = keys.iter().map(|key| key.name);
+            let hint = suggest(name, names).or_else(|| foreign::translate(name)).unwrap_or_else(|| {
+                let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
+                let lines: Vec<String> = names.chunks(9).map(|names| names.join(", ")).collect();
+                format!("the keys are\n  {}", lines.join(",\n  "))
+            });
+            field.wrong_key::<()>(format!("unknown key `{name}`"), hint);
         }
     }
     true
 }
 
 /// ``did you mean `x`?``, if one of the names is close.
-pub(super) fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
-    let written = written.to_lowercase();
-    let distance = |name: &str| strsim::damerau_levenshtein(&written, &name.to_lowercase());
-    let (distance, name) = names.map(|name| (distance(name), name)).min()?;
-    let is_close = distance <= 1 + name.len() / 4 && distance < name.len();
-    is_close.then(|| format!("did you mean `{name}`?"))
+pub(super) fn suggest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    foreign::nearest(written, names).map(|name| format!("did you mean `{name}`?"))
 }
 
 fn default_program(name: &str, directory: &Path) -> ProgramSpec {

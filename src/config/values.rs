@@ -11,8 +11,8 @@ use super::spec::{Autorestart, Output};
 use super::template::Template;
 use crate::signal::Signal;
 
-/// More instances of one program than any machine has pids for are a typing error.
-const NUMPROCS_MAX: u32 = 100_000;
+/// More instances than this, of one program or of all, are a typing error.
+pub(super) const NUMPROCS_MAX: u32 = 100_000;
 /// A hundred years; beyond it a time is a typing error.
 const TIME_MAX: Duration = Duration::from_secs(100 * 365 * 86400);
 
@@ -90,7 +90,7 @@ fn wrong_boolean(field: &Field, text: &str, meant: &str) -> Option<bool> {
 
 pub(super) fn autorestart(field: &Field) -> Option<Autorestart> {
     let (text, _) = field.scalar("always, unexpected or never")?;
-    match text {
+    match text.to_ascii_lowercase().as_str() {
         "always" | "true" => Some(Autorestart::Always),
         "unexpected" => Some(Autorestart::Unexpected),
         "never" | "false" => Some(Autorestart::Never),
@@ -148,16 +148,17 @@ pub(super) fn umask(field: &Field) -> Option<u32> {
     let (text, form) = field.scalar(wanted)?;
     let digits = text.strip_prefix("0o").unwrap_or(text);
     let is_plain_decimal = form == Form::Number && digits == text && text.len() > 1 && !text.starts_with('0');
+    let is_octal = digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
     match u32::from_str_radix(digits, 8) {
-        _ if is_plain_decimal => field.wrong(
+        _ if !is_octal || digits.is_empty() => {
+            field.wrong(format!("`umask: {text}` is not an octal number"), format!("it takes {wanted}"))
+        }
+        Ok(_) if is_plain_decimal => field.wrong(
             format!("`umask: {text}` could be meant as decimal or as octal"),
             format!("write \"0{text}\" if it is octal"),
         ),
-        Ok(mask) if mask <= 0o777 && !digits.starts_with('+') => Some(mask),
-        Ok(_) => field.wrong(format!("`umask: {text}` is more than 0777"), ""),
-        Err(_) => {
-            field.wrong(format!("`umask: {text}` is not an octal number"), format!("it takes {wanted}"))
-        }
+        Ok(mask) if mask <= 0o777 => Some(mask),
+        Ok(_) | Err(_) => field.wrong(format!("`umask: {text}` is more than 0777"), ""),
     }
 }
 
@@ -170,7 +171,7 @@ pub(super) fn stop_signal(field: &Field) -> Option<Signal> {
         }
         Some(signal) => Some(signal),
         None => {
-            let hint = super::parse::nearest(text, Signal::names());
+            let hint = super::parse::suggest(text, Signal::names());
             field.wrong(
                 format!("`stopsignal: {text}` is not a signal"),
                 hint.unwrap_or_else(|| format!("it takes {wanted}")),
@@ -181,12 +182,12 @@ pub(super) fn stop_signal(field: &Field) -> Option<Signal> {
 
 /// `none`, `inherit` or a path.
 pub(super) fn stdout(field: &Field) -> Option<Output> {
-    if let Node::Scalar { text, .. } = field.node
-        && text == "stdout"
-    {
-        return field.wrong("`stdout: stdout` leads to itself", "to write a file of that name: ./stdout");
+    match stderr(field)? {
+        Output::Stdout => {
+            field.wrong("`stdout: stdout` leads to itself", "to write a file of that name: ./stdout")
+        }
+        output @ (Output::File(_) | Output::Discard | Output::Inherit) => Some(output),
     }
-    stderr(field)
 }
 
 /// `none`, `inherit`, `stdout` or a path.
@@ -226,9 +227,10 @@ fn absolute(field: &Field, text: &str) -> Option<Template> {
 
 /// Values are what was written: 1.10 stays 1.10, yes stays yes.
 pub(super) fn env(field: &Field) -> Option<Vec<(String, Template)>> {
-    let pair = |(name, value): (&str, Field)| {
+    let pair = |value: Field| {
+        let name = value.key();
         if name.is_empty() || name.contains(['=', '\0']) {
-            return value.wrong(format!("`{name}` cannot be the name of an environment variable"), "");
+            return value.wrong_key(format!("`{name}` cannot be the name of an environment variable"), "");
         }
         if matches!(value.node, Node::Null) {
             return value.wrong(format!("`{name}` has no value"), "write \"\" for an empty one");
@@ -238,10 +240,7 @@ pub(super) fn env(field: &Field) -> Option<Vec<(String, Template)>> {
     if matches!(field.node, Node::Null) {
         return Some(Vec::new());
     }
-    if matches!(field.node, Node::List(_)) {
-        return field.wrong("`env` is a map, not a list", "write NAME: value, one a line");
-    }
-    let pairs: Vec<_> = field.entries()?.into_iter().map(pair).collect();
+    let pairs: Vec<_> = field.entries("write NAME: value, one a line")?.into_iter().map(pair).collect();
     pairs.into_iter().collect()
 }
 
@@ -278,7 +277,7 @@ pub(super) fn hosts(field: &Field) -> Option<Vec<String>> {
         if is_name {
             Some(name)
         } else {
-            item.wrong(format!("`{name}` is not a host name"), "without scheme and port")
+            item.wrong(format!("`{name}` is not a host name"), "write the name only, without scheme and port")
         }
     };
     let hosts: Vec<_> = field.items(items).map(host).collect();

@@ -14,7 +14,7 @@ use crate::config::{Source, TEXT_BYTES_MAX};
 /// # Errors
 /// One line that names the file.
 pub(crate) fn read(path: &Path) -> Result<Source, String> {
-    let name = path.display().to_string();
+    let name = path.display().to_string().replace(char::is_control, "\u{fffd}");
     let text = read_text(path).map_err(|reason| format!("{name}: {reason}"))?;
     let absolute = path.canonicalize().map_err(|error| format!("{name}: {error}"))?;
     let directory = absolute.parent().unwrap_or(Path::new("/")).to_owned();
@@ -26,6 +26,8 @@ fn read_text(path: &Path) -> Result<String, String> {
     let mut file = file.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => "there is no such file; name it with -c FILE".to_owned(),
         io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
+        // What opening a socket gives.
+        _ if error.raw_os_error() == Some(libc::ENXIO) => "is a socket, not a file".to_owned(),
         _ => error.to_string(),
     })?;
     refuse_unless_regular(&file)?;

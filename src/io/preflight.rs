@@ -29,7 +29,8 @@ pub(crate) fn inspect(config: &Config, file: &Path) -> Vec<String> {
     }
     warnings.extend(log_trouble("taskmaster", &config.supervisor.logfile));
     warnings.extend(descriptor_trouble(config));
-    warnings
+    // Names in them come from the file, and terminals obey what `"\e"` makes there.
+    warnings.into_iter().map(|warning| warning.replace(char::is_control, "\u{fffd}")).collect()
 }
 
 fn inspect_program(program: &ProgramSpec) -> Vec<String> {
@@ -38,7 +39,8 @@ fn inspect_program(program: &ProgramSpec) -> Vec<String> {
     let mut warnings = Vec::new();
     let workingdir = PathBuf::from(expand(&program.workingdir));
     if !workingdir.is_dir() {
-        warnings.push(format!("{name}: the working directory {} does not exist", workingdir.display()));
+        let trouble = if workingdir.exists() { "is not a directory" } else { "does not exist" };
+        warnings.push(format!("{name}: the working directory {} {trouble}", workingdir.display()));
     } else if let Some(trouble) = program_trouble(program, &workingdir) {
         warnings.push(format!("{name}: {trouble}"));
     }

@@ -136,12 +136,11 @@ impl Supervisor {
         let text = target.to_string();
         let name = text.split(':').next().unwrap_or(&text);
         if let Some(program) = self.programs.iter().find(|program| program.spec.name == name) {
-            let numprocs = program.spec.numprocs;
-            return Some(format!("ERROR {}: no such instance: numprocs is {numprocs}", shown(target)));
+            return Some(format!("ERROR {}: {name} has {} instances", shown(target), program.spec.numprocs));
         }
         let names = self.programs.iter().map(|program| program.spec.name.as_str());
         let hint = crate::command::nearest(name, names);
-        Some(format!("ERROR {}: no such program{hint}", shown(target)))
+        Some(format!("ERROR {}: no such program or instance{hint}", shown(target)))
     }
 
     fn state_of(&self, key: Key) -> Option<State> {

@@ -65,8 +65,8 @@ fn unknown_targets_are_named_and_the_others_are_served() {
     assert_eq!(
         lines,
         [
-            "#1 ERROR wroker: no such program (did you mean 'worker'?)",
-            "#1 ERROR worker:7: no such instance: numprocs is 1",
+            "#1 ERROR wroker: no such program or instance (did you mean 'worker'?)",
+            "#1 ERROR worker:7: worker has 1 instances",
             "#1 ERROR @GONE: no such state (STOPPED, STARTING, RUNNING, BACKOFF, STOPPING, EXITED, FATAL)",
             "worker:0 HUP to leader",
             "#1 worker:0: signalled",
@@ -82,7 +82,7 @@ fn a_state_without_instances_and_a_program_without_instances_are_no_mistakes() {
         let lines = scene.order(line);
         assert!(lines.len() == 1 && lines[0].ends_with("done"), "{line}: {lines:?}");
     }
-    assert_eq!(scene.order("start none:0")[0], "#5 ERROR none:0: no such instance: numprocs is 0");
+    assert_eq!(scene.order("start none:0")[0], "#5 ERROR none:0: none has 0 instances");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Child processes: spawning, signalling, reaping, measuring.
 
 mod failure;
+mod leaks;
 mod limits;
 mod seats;
 mod spawn;

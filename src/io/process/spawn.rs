@@ -17,6 +17,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{Mode, umask};
 
 use super::failure::explain;
+use super::leaks;
 use super::limits::FileLimit;
 use super::seats::Seats;
 use crate::config::{Output, ProgramSpec};
@@ -51,6 +52,9 @@ struct ChildStreams {
 
 impl Launcher {
     pub(crate) fn new(limit: FileLimit) -> io::Result<Launcher> {
+        if let Err(error) = leaks::withhold() {
+            log::warn!("programs may inherit descriptors that were leaked to us: {error}");
+        }
         let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
         Ok(Launcher { seats: Seats::reserve(&null, limit)?, null, limit })
     }

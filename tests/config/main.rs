@@ -1,0 +1,73 @@
+//! The promises of `config.yaml`: what is taken, what is refused, and in which words.
+//!
+//! Messages are kept whole, as a user sees them: the place, the line, the word, and what to do.
+
+mod anchors;
+mod files;
+mod keys;
+mod meaning;
+mod mutations;
+mod numbers;
+mod programs;
+mod supervisor;
+mod syntax;
+mod words;
+
+use std::path::PathBuf;
+
+use taskmaster::config::{self, Config, Diagnostic, ProgramSpec, Source};
+
+/// A configuration in /srv.
+fn source(text: &str) -> Source {
+    Source { name: "config.yaml".to_owned(), text: text.to_owned(), directory: PathBuf::from("/srv") }
+}
+
+fn environment(name: &str) -> Option<String> {
+    (name == "HOME").then(|| "/root".to_owned())
+}
+
+fn parse(text: &str) -> Result<Config, Vec<Diagnostic>> {
+    config::parse(&source(text), &environment)
+}
+
+/// What a user is told about `text`.
+fn complaint(text: &str) -> String {
+    let problems = parse(text).expect_err("there should be something wrong");
+    config::render(&source(text), &problems, false)
+}
+
+/// The configuration, if nothing is wrong with it.
+fn accepted(text: &str) -> Config {
+    parse(text).unwrap_or_else(|problems| panic!("{}", config::render(&source(text), &problems, false)))
+}
+
+/// The program `web` with these lines in it, beside its `cmd`.
+fn program_with(lines: &str) -> String {
+    let lines = lines.replace('\n', "\n    ");
+    format!("programs:\n  web:\n    cmd: run\n    {lines}\n")
+}
+
+/// What becomes of the program `web` with these lines.
+fn program(lines: &str) -> ProgramSpec {
+    let config = accepted(&program_with(lines));
+    (*config.programs[0]).clone()
+}
+
+/// What a user is told about the program `web` with these lines.
+fn program_complaint(lines: &str) -> String {
+    complaint(&program_with(lines))
+}
+
+/// A file with one program for each of these values of `key`, a line each.
+fn one_each(key: &str, values: &[&str]) -> String {
+    let programs =
+        values.iter().zip('a'..).map(|(value, name)| format!("  {name}: {{cmd: run, {key}: {value}}}\n"));
+    format!("programs:\n{}", programs.collect::<String>())
+}
+
+/// What is said about each of these values of `key`.
+fn refused(key: &str, values: &[&str]) -> String {
+    let text = complaint(&one_each(key, values));
+    assert_eq!(text.matches("error: ").count(), values.len(), "{text}");
+    text
+}

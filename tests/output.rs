@@ -1,0 +1,198 @@
+//! Output: every byte that a child wrote is in its log, in whole lines, before its end is told.
+
+mod harness;
+
+use harness::{Running, Site, wait_for, wait_until};
+use nix::sys::signal::Signal;
+use std::collections::HashMap;
+use std::os::unix::fs::PermissionsExt;
+
+/// Checks lines of the form `WRITER NUMBER` for each writer counting from 1 to `count`.
+fn audit(text: &str, writers: usize, count: u32) -> Result<(), String> {
+    let mut next: HashMap<&str, u32> = HashMap::new();
+    for line in text.lines() {
+        let (writer, number) = line.split_once(' ').ok_or(format!("torn: {line:?}"))?;
+        let number: u32 = number.parse().map_err(|_| format!("torn: {line:?}"))?;
+        let expected = next.entry(writer).or_insert(1);
+        if number != *expected {
+            return Err(format!("{writer}: {number} where {expected} was due"));
+        }
+        *expected += 1;
+    }
+    let complete = next.values().filter(|next| **next == count + 1).count();
+    if complete == writers { Ok(()) } else { Err(format!("{complete} of {writers} writers are complete")) }
+}
+
+#[test]
+fn the_audit_notices_what_is_lost_torn_or_doubled() {
+    let good = "a 1\nb 1\na 2\nb 2\n";
+    assert_eq!(audit(good, 2, 2), Ok(()));
+    for bad in
+        ["a 1\nb 1\nb 2\n", "a 1\nb 1\na b 2\n2\n", "a 1\na 1\nb 1\na 2\nb 2\n", "a 1\nb 1\na 2\nb 3\n", ""]
+    {
+        assert!(audit(bad, 2, 2).is_err(), "{bad:?}");
+    }
+}
+
+fn finished(running: &Running, name: &str) {
+    running.wait_for_state(name, "EXITED");
+}
+
+#[test]
+fn all_bytes_arrive_unchanged() {
+    let site = Site::new("  w: {cmd: cat data, stdout: out, starttime: 0}");
+    let data: Vec<u8> =
+        (0..5_000_000_u32).map(|number| (number ^ (number >> 8) ^ (number >> 16)) as u8).collect();
+    std::fs::write(site.path("data"), &data).unwrap();
+    let running = site.supervise();
+    finished(&running, "w:0");
+    assert!(std::fs::read(running.site.path("out")).unwrap() == data);
+    running.stop();
+}
+
+#[test]
+fn instances_that_share_a_file_write_whole_lines_and_lose_none() {
+    // Lines in three pieces each, so that the pieces of several writers arrive between each other.
+    let script = "import os,sys\nfor n in range(1, 5001):\n  for piece in ('w' + os.environ['TASKMASTER_PROCESS_NUM'], ' ', str(n) + '\\n'):\n    os.write(1, piece.encode())\n";
+    let site = Site::new("  w: {cmd: python3 script.py, numprocs: 4, starttime: 0}");
+    site.write("script.py", script);
+    let running = site.supervise();
+    wait_until("all to end", || running.status()["counts"]["EXITED"] == 4);
+    assert_eq!(audit(&running.site.read("logs/w.stdout"), 4, 5000), Ok(()));
+    running.stop();
+}
+
+#[test]
+fn one_file_under_several_names_has_one_writer() {
+    let program = |name: &str, path: &str| {
+        format!(
+            "  {name}: {{cmd: [sh, -c, 'while read n; do printf {name}; printf \" \"; echo $n; done < numbers'], stdout: {path}, starttime: 0}}"
+        )
+    };
+    let site =
+        Site::new(&[program("a", "sub/../out"), program("b", "./out"), program("c", "link")].join("\n"));
+    std::fs::create_dir(site.path("sub")).unwrap();
+    let numbers: String = (1..=2000).map(|number| format!("{number}\n")).collect();
+    site.write("numbers", &numbers);
+    std::fs::hard_link(site.write("out", ""), site.path("link")).unwrap();
+    let running = site.supervise();
+    wait_until("all to end", || running.status()["counts"]["EXITED"] == 3);
+    assert_eq!(audit(&running.site.read("out"), 3, 2000), Ok(()));
+    running.stop();
+}
+
+#[test]
+fn the_last_words_are_in_the_file_when_the_end_is_told() {
+    let site = Site::new(
+        "  fast: {cmd: [sh, -c, 'head -c 60000 /dev/zero | tr \"\\\\0\" x; echo end'], stdout: fast, starttime: 0}\n  slow:\n    cmd: [sh, -c, 'trap \"seq 1000; echo end; exit 0\" TERM; echo ready; while :; do sleep 0.02; done']\n    stdout: slow\n    starttime: 0\n    stopasgroup: false",
+    );
+    let mut console = harness::Console::open(site);
+    let running = &console.running;
+    finished(running, "fast:0");
+    assert_eq!(running.site.read("fast").len(), 60004);
+    wait_until("the trap to be set", || running.site.read("slow").contains("ready"));
+    assert_eq!(console.ask("stop slow"), ["slow:0: stopped"]);
+    assert!(console.running.site.read("slow").ends_with("999\n1000\nend\n"));
+}
+
+#[test]
+fn stderr_has_its_own_file_or_joins_stdout_in_order() {
+    let script = "for i in 1 2 3 4 5; do echo out $i; echo err $i >&2; done";
+    let site = Site::new(&format!(
+        "  apart: {{cmd: [sh, -c, '{script}'], starttime: 0}}\n  merged: {{cmd: [sh, -c, '{script}'], stdout: merged, stderr: stdout, starttime: 0}}"
+    ));
+    let running = site.supervise();
+    wait_until("both to end", || running.status()["counts"]["EXITED"] == 2);
+    assert_eq!(running.site.read("logs/apart.stdout"), "out 1\nout 2\nout 3\nout 4\nout 5\n");
+    assert_eq!(running.site.read("logs/apart.stderr"), "err 1\nerr 2\nerr 3\nerr 4\nerr 5\n");
+    assert!(running.site.read("merged").starts_with("out 1\nerr 1\nout 2\nerr 2\n"));
+    running.stop();
+}
+
+#[test]
+fn none_discards_and_inherit_is_our_own_stream() {
+    let site = Site::new(
+        "  none: {cmd: [sh, -c, 'echo lost; target=$(readlink /proc/$$/fd/1); echo $target > target'], stdout: none, stderr: none, starttime: 0}\n  own: {cmd: [sh, -c, 'echo to stdout; echo to stderr >&2'], stdout: inherit, stderr: stdout, starttime: 0}",
+    );
+    let mut command = site.command();
+    command.stdout(std::fs::File::create(site.path("ours")).unwrap());
+    let running = site.start(&mut command);
+    wait_until("both to end", || running.status()["counts"]["EXITED"] == 2);
+    assert_eq!(running.site.read("target"), "/dev/null\n");
+    assert_eq!(running.site.read("ours"), "to stdout\nto stderr\n");
+    assert!(!harness::exists(&running.site.path("logs/none.stdout")));
+    running.stop();
+}
+
+#[test]
+fn a_grandchild_that_keeps_the_pipe_delays_nothing_and_is_still_heard() {
+    let site = Site::new(
+        "  w: {cmd: [sh, -c, 'setsid sh -c \"while ! [ -e go ]; do sleep 0.02; done; echo late\" & echo early'], stdout: out, starttime: 0}",
+    );
+    let running = site.supervise();
+    finished(&running, "w:0");
+    assert_eq!(running.site.read("out"), "early\n");
+    running.site.write("go", "");
+    wait_until("its later line", || running.site.read("out") == "early\nlate\n");
+    running.stop();
+}
+
+#[test]
+fn log_files_and_their_directories_have_modes_of_their_own() {
+    let site = Site::new("  w: {cmd: echo x, stdout: a/b/out, starttime: 0}");
+    let mut command = site.command();
+    // SAFETY: umask(2) is async-signal-safe.
+    unsafe {
+        std::os::unix::process::CommandExt::pre_exec(&mut command, || {
+            nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+            Ok(())
+        })
+    };
+    let running = site.start(&mut command);
+    finished(&running, "w:0");
+    let mode = |name: &str| running.site.path(name).metadata().unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode("a"), mode("a/b"), mode("a/b/out")), (0o750, 0o750, 0o640));
+    assert_eq!(mode("logs/taskmaster.log"), 0o640);
+    running.stop();
+}
+
+#[test]
+fn files_that_were_moved_away_are_reopened_on_usr2() {
+    let site = Site::new(
+        "  w: {cmd: [sh, -c, 'while :; do echo tick; sleep 0.02; done'], stdout: out, starttime: 0}",
+    );
+    let running = site.supervise();
+    wait_until("output", || running.site.read("out").contains("tick"));
+    std::fs::rename(running.site.path("out"), running.site.path("moved")).unwrap();
+    std::fs::rename(running.site.path("logs/taskmaster.log"), running.site.path("logs/old.log")).unwrap();
+    running.signal(Signal::SIGUSR2);
+    wait_until("a new file", || running.site.read("out").contains("tick"));
+    let ends_whole = |name: &str| running.site.read(name).ends_with("tick\n");
+    assert!(ends_whole("moved") && ends_whole("out"));
+    running.stop();
+}
+
+#[test]
+fn a_firehose_starves_nobody() {
+    let site = Site::new(
+        "  yes: {cmd: \"yes\", stdout: /dev/null, numprocs: 2, starttime: 0}\n  beat: {cmd: [sh, -c, 'echo tick; exec sleep 1000'], stdout: beat, starttime: 0, autostart: false}",
+    );
+    let mut console = harness::Console::open(site);
+    wait_until("both to run", || console.running.status()["counts"]["RUNNING"] == 2);
+    assert_eq!(console.ask("start beat"), ["beat:0: started"]);
+    wait_until("the tick", || console.running.site.read("beat") == "tick\n");
+    assert_eq!(console.ask("stop yes").len(), 2);
+}
+
+#[test]
+fn an_endless_line_costs_no_more_than_its_bound() {
+    let site = Site::new("  w: {cmd: [sh, -c, 'head -c 30000000 /dev/zero'], numprocs: 2, starttime: 0}");
+    let running = site.supervise();
+    let peak =
+        || harness::field(running.pid(), "VmHWM").unwrap().split(' ').next().unwrap().parse::<u64>().unwrap();
+    wait_until("both to end", || running.status()["counts"]["EXITED"] == 2);
+    let text = wait_for("the file", || std::fs::read(running.site.path("logs/w.stdout")).ok());
+    assert_eq!(text.iter().filter(|byte| **byte == 0).count(), 60_000_000);
+    assert!(peak() < 64 * 1024, "{} KiB", peak());
+    running.stop();
+}
