@@ -123,8 +123,8 @@ fn what_is_no_readable_file_is_named_and_never_waited_for() {
     error: .: is a directory, not a file
     error: /dev/zero: is a device, not a file
     error: socket: is a socket, not a file
-    error: loop: Too many levels of symbolic links (os error 40)
-    error: file/x: Not a directory (os error 20)
+    error: loop: Too many symbolic links encountered
+    error: file/x: Not a directory
     error: �[31m: there is no such file; name it with -c FILE
     ");
 }
