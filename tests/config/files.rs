@@ -182,11 +182,11 @@ fn what_the_machine_lacks_is_a_warning() {
     assert_snapshot!(checked(&directory), @"
     config.yaml: valid, 11 programs, 10 instances
     warning: missing: cannot find the program no-such-program in PATH
-    warning: path: there is no program ./no-such-file
-    warning: dir: ./logs is a directory, not a program
-    warning: mode: ./config.yaml is not executable
+    warning: path: there is no program /srv/no-such-file
+    warning: dir: /srv/logs is a directory, not a program
+    warning: mode: /srv/config.yaml is not executable
     warning: elsewhere: the working directory /srv/nowhere does not exist
-    warning: own_path: cannot find the program true in PATH
+    warning: own_path: cannot find the program true in the PATH of its env
     warning: log_is_dir: its log file /srv/logs is a directory
     warning: log_below_file: /srv/config.yaml is not a directory for its log
     warning: file_is_dir: the working directory /srv/config.yaml is not a directory
