@@ -40,6 +40,7 @@ fn inspect_program(program: &ProgramSpec) -> Vec<String> {
     let mut warnings = Vec::new();
     let workingdir = PathBuf::from(expand(&program.workingdir));
     let trouble = workingdir_trouble(&workingdir).or_else(|| program_trouble(program, &workingdir));
+    let trouble = trouble.into_iter().chain(shell_trouble(program));
     warnings.extend(trouble.map(|trouble| format!("{name}: {trouble}")));
     for output in [&program.stdout, &program.stderr] {
         if let Output::File(path) = output {
@@ -78,6 +79,16 @@ fn program_trouble(program: &ProgramSpec, workingdir: &Path) -> Option<String> {
         Ok(_) if access(&file, AccessFlags::X_OK).is_err() => Some(format!("{shown} is not executable")),
         Ok(_) => None,
     }
+}
+
+/// A program is handed these as arguments, while whoever wrote them most likely thought of a shell.
+fn shell_trouble(program: &ProgramSpec) -> Option<String> {
+    const OPERATORS: [&str; 8] = ["|", "||", "&", "&&", ">", ">>", "<", "2>&1"];
+    let mut words = program.cmd.iter().skip(1).map(ToString::to_string);
+    let operator = words.find(|word| OPERATORS.contains(&word.as_str()))?;
+    Some(format!(
+        "no shell runs, so `{operator}` is an argument like any other; for a shell: [sh, -c, '...']"
+    ))
 }
 
 /// A log can be written if it, or the nearest directory above it that exists, can be.
@@ -157,6 +168,7 @@ mod tests {
   in-path: {cmd: sh, stderr: /dev/null}
   in-own-path: {cmd: run-0, env: {PATH: 'bin'}, stdout: 'new/{process_num}/log'}
   in-workingdir: {cmd: ./run-1, workingdir: bin}
+  in-shell: {cmd: [sh, -c, 'a | b && c > d']}
 ";
         let config = config(directory.path(), programs);
         assert_eq!(inspect(&config, Path::new("config.yaml")), [""; 0]);

@@ -163,6 +163,17 @@ fn the_shipped_file_is_valid() {
 }
 
 #[test]
+fn commands_that_were_meant_for_a_shell_are_a_warning() {
+    let text =
+        b"programs:\n  a: {cmd: sh run && sh more}\n  b: {cmd: sh run 2>&1, stdout: none, stderr: none}\n";
+    assert_snapshot!(checked(&directory_with(text)), @"
+    config.yaml: valid, 2 programs, 2 instances
+    warning: a: no shell runs, so `&&` is an argument like any other; for a shell: [sh, -c, '...']
+    warning: b: no shell runs, so `2>&1` is an argument like any other; for a shell: [sh, -c, '...']
+    ");
+}
+
+#[test]
 fn what_the_machine_lacks_is_a_warning() {
     let text = "programs:
   missing: {cmd: no-such-program}
