@@ -4,6 +4,7 @@
 mod harness;
 
 use harness::{Running, Site, field, limits_of, wait_for, wait_until};
+use nix::sys::signal::Signal;
 use std::os::unix::process::CommandExt;
 
 /// Runs `script` as `w:0`, with these further keys.
@@ -65,14 +66,25 @@ fn a_child_has_no_descriptor_but_its_three_even_if_our_launcher_leaked_some() {
     assert_eq!(text, "/dev/null\n4\n");
 }
 
+/// SIGCHLD, too: if it stayed ignored, nobody's end would be told.
+const IGNORED: [Signal; 7] = [
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGHUP,
+    Signal::SIGTERM,
+    Signal::SIGPIPE,
+    Signal::SIGTTOU,
+    Signal::SIGCHLD,
+];
+
 #[test]
 fn signals_are_at_their_defaults_whatever_our_launcher_ignored_or_blocked() {
     let running = run("exec sleep 1000", "    stopsignal: INT\n    stoptime: 100", |command| {
         // SAFETY: signal(2) and sigprocmask(2) are async-signal-safe.
         unsafe {
             command.pre_exec(|| {
-                use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
-                for ignored in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGPIPE] {
+                use nix::sys::signal::{SigHandler, SigSet, signal};
+                for ignored in IGNORED {
                     signal(ignored, SigHandler::SigIgn)?;
                 }
                 SigSet::all().thread_block()?;

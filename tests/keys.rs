@@ -4,6 +4,7 @@ mod harness;
 
 use harness::{Console, Running, Site, kill, wait_for, wait_until};
 use nix::sys::signal::Signal;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 /// Runs programs that end by themselves, until all have.
@@ -59,6 +60,17 @@ fn env_is_added_to_what_the_supervisor_has_and_braces_take_from_it() {
     let running = site.start(&mut command);
     running.wait_for_state("w:0", "EXITED");
     assert_eq!(running.site.read("out"), "kept|new|<kept>|none|${KEPT}|w:0\n");
+    running.stop();
+}
+
+#[test]
+fn what_is_inherited_need_not_be_text() {
+    let site = Site::new("  w: {cmd: [sh, -c, 'printf %s \"$RAW\"'], stdout: out, starttime: 0}");
+    let mut command = site.command();
+    command.env("RAW", std::ffi::OsStr::from_bytes(b"a\xff\x01"));
+    let running = site.start(&mut command);
+    running.wait_for_state("w:0", "EXITED");
+    assert_eq!(std::fs::read(running.site.path("out")).unwrap(), b"a\xff\x01");
     running.stop();
 }
 

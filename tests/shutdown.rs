@@ -32,6 +32,19 @@ fn a_second_signal_kills_at_once() {
     assert_eq!(marked(&running.site.mark), Vec::<u32>::new());
 }
 
+/// Nobody has to send a second signal: who does not obey has its stoptime, and no more.
+#[test]
+fn what_ignores_its_stopsignal_is_killed_after_stoptime_and_holds_up_no_shutdown() {
+    let mut running = Site::new(
+        "  deaf: {cmd: [sh, -c, 'trap \"\" TERM; echo > ready; sleep 1000; sleep 1000'], starttime: 0, stoptime: 300ms}\n  good: {cmd: sleep 1000, starttime: 0, priority: 1}",
+    )
+    .supervise();
+    wait_until("the trap to be set", || harness::exists(&running.site.path("ready")));
+    running.signal(Signal::SIGTERM);
+    assert_eq!(running.wait().code(), Some(0));
+    assert_eq!(marked(&running.site.mark), Vec::<u32>::new());
+}
+
 #[test]
 fn a_higher_priority_number_stops_first_and_a_lower_one_starts_first() {
     let program = |name: &str, priority: i32| {
