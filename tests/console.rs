@@ -74,6 +74,52 @@ fn mistakes_are_answered_and_silence_is_not() {
 }
 
 #[test]
+fn lines_that_are_no_text_are_mistakes_and_windows_line_ends_are_none() {
+    let mut console = settled();
+    console.say_bytes(b"sta\xfftus\na\0b\nstop w:0\r\n");
+    assert!(console.hear().starts_with("ERROR sta\u{fffd}tus: unknown command"));
+    assert!(console.hear().starts_with("ERROR a\\0b: unknown command"));
+    assert_eq!(console.hear(), "w:0: stopped");
+}
+
+/// Whatever a program is called: its rows in the table and in the log stay rows.
+#[test]
+fn a_reason_is_one_line_without_control_characters() {
+    let mut console = Console::open(Site::new(
+        "  evil: {cmd: [\"./a\\nb\\e[2J\"], startretries: 0}\n  script: {cmd: ./script, startretries: 0}",
+    ));
+    let script = console.running.site.write("script", "#!/nowhere/\u{1b}[31msh\n");
+    std::fs::set_permissions(script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    for name in ["evil:0", "script:0"] {
+        console.running.wait_for_state(name, "FATAL");
+    }
+    let expected = "ERROR evil:0: there is no program ./a\u{fffd}b\u{fffd}[2J";
+    assert_eq!(console.ask("start evil"), [expected]);
+    console.ask("start script");
+    let table = console.ask("status");
+    assert_eq!(table.len(), 3, "{table:?}");
+    assert!(!table.concat().contains(char::is_control), "{table:?}");
+    let log = console.running.log();
+    assert!(log.lines().all(|line| line.contains("Z [") && !line.contains(char::is_control)), "{log:?}");
+}
+
+/// A slow command holds back those behind it, and nothing else.
+#[test]
+fn each_command_is_finished_before_the_next_is_read() {
+    let mut console = Console::open(Site::new(
+        "  w: {cmd: [sh, -c, 'trap \"while ! [ -e go ]; do sleep 0.02; done; exit 0\" TERM; echo > ready; while :; do sleep 0.02; done'], stopasgroup: false, starttime: 0, stoptime: 1000}",
+    ));
+    wait_until("the trap", || !console.running.site.read("ready").is_empty());
+    console.say("stop w\nversion\nstart w\n");
+    console.running.wait_for_state("w:0", "STOPPING");
+    harness::wait_while("it was overtaken", PATIENCE / 100, || console.hears_nothing());
+    console.running.site.write("go", "");
+    assert_eq!(console.hear(), "w:0: stopped");
+    assert_eq!(console.hear(), concat!("taskmaster ", env!("CARGO_PKG_VERSION")));
+    assert_eq!(console.hear(), "w:0: started");
+}
+
+#[test]
 fn exit_stops_everything_and_leaves_with_0() {
     for leave in ["exit", "quit", "shutdown"] {
         let mut console = settled();
@@ -108,6 +154,21 @@ fn a_file_of_commands_is_run_to_its_end() {
     let lines: Vec<&str> = answers.lines().skip(500).collect();
     assert_eq!(lines[..2], ["w:0: stopped", "w:0: started"]);
     assert!(lines[3].contains("RUNNING"), "{lines:?}");
+}
+
+#[test]
+fn input_without_any_line_end_holds_nobody() {
+    for script in ["exec \"$0\" </dev/zero", "cat /dev/zero | \"$0\""] {
+        let site = Site::new(ONE);
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_taskmaster")]).current_dir(site.path(""));
+        command.env(harness::Mark::NAME, site.mark.value());
+        let running = site.start(&mut command);
+        wait_until("both to run", || running.status()["counts"]["RUNNING"] == 2);
+        let supervisor = running.status()["taskmaster"]["pid"].as_u64().unwrap() as u32;
+        harness::kill(supervisor, nix::sys::signal::Signal::SIGTERM);
+        wait_until("it to end", || !harness::is_alive(supervisor));
+    }
 }
 
 #[test]

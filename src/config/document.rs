@@ -50,7 +50,7 @@ pub(super) enum Form {
 }
 
 /// One step from a node to one below it. Paths compare in the order of the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Step {
     /// Counts the entries of a map or the items of a list.
     pub(super) at: usize,
@@ -58,7 +58,7 @@ pub(super) struct Step {
 }
 
 /// Which part of an entry; items are values. A key ends its path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum To {
     Key,
     Value,

@@ -39,7 +39,7 @@ pub(super) const PROGRAM_LATER: [&str; 30] = [
 pub(super) const SUPERVISOR_LATER: [&str; 4] = ["socket", "http_logs", "on_event", "restart_storm"];
 
 /// What others call it, and what to write here.
-const FOREIGN: [(&str, &str, &str); 24] = [
+const FOREIGN: [(&str, &str, &str); 31] = [
     ("supervisord's", "command", "`cmd`"),
     ("supervisord's", "directory", "`workingdir`"),
     ("supervisord's", "startsecs", "`starttime`"),
@@ -64,12 +64,27 @@ const FOREIGN: [(&str, &str, &str); 24] = [
     ("other tools'", "instances", "`numprocs`"),
     ("other tools'", "restart", "`autorestart`"),
     ("other tools'", "kill_timeout", "`stoptime`"),
+    ("other tools'", "stop_grace_period", "`stoptime`"),
+    ("other tools'", "replicas", "`numprocs`"),
+    ("other tools'", "processes", "`numprocs`"),
+    ("systemd's", "ExecStart", "`cmd`"),
+    ("systemd's", "RestartSec", "`restart_delay`"),
+    ("systemd's", "KillSignal", "`stopsignal`"),
+    ("systemd's", "TimeoutStopSec", "`stoptime`"),
 ];
 
-/// ``supervisord's `command` is `cmd` here``, if the key, or one much like it, is known from elsewhere.
+/// ``supervisord's `command` is `cmd` here``, if the key is known from elsewhere.
 pub(super) fn translate(key: &str) -> Option<String> {
-    let (whose, theirs, ours) = find(key)?;
-    Some(format!("{whose} `{theirs}` is {ours} here"))
+    FOREIGN.iter().find(|(_, theirs, _)| *theirs == key).map(answer)
+}
+
+/// The same for a key that is much like one of theirs.
+pub(super) fn translate_nearly(key: &str) -> Option<String> {
+    find(key).map(answer)
+}
+
+fn answer((whose, theirs, ours): &(&str, &str, &str)) -> String {
+    format!("{whose} `{theirs}` is {ours} here")
 }
 
 /// Whether what is meant is the command that starts the program.

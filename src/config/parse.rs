@@ -55,9 +55,10 @@ pub fn parse(
 fn locate_all(text: &str, mut problems: Vec<Problem>) -> Vec<Diagnostic> {
     problems.sort_by(|a, b| a.path.cmp(&b.path));
     let mut rest = problems.into_iter();
+    let mut places = Places { text, known: HashMap::new() };
     let mut diagnostics: Vec<Diagnostic> = Vec::new();
     for problem in rest.by_ref().take(LOCATED_MAX) {
-        let diagnostic = located(text, problem);
+        let diagnostic = places.located(problem);
         // What is wrong at an anchor is met again wherever it is merged.
         if !diagnostics.contains(&diagnostic) {
             diagnostics.push(diagnostic);
@@ -72,12 +73,24 @@ fn locate_all(text: &str, mut problems: Vec<Problem>) -> Vec<Diagnostic> {
     diagnostics
 }
 
-fn located(text: &str, problem: Problem) -> Diagnostic {
-    let start = Position { line: 1, column: 1 };
-    let position = document::locate(text, &problem.path).unwrap_or(start);
-    let first = problem.first.and_then(|path| document::locate(text, &path));
-    let help = first.map(|first| format!("the first one is in line {}", first.line)).or(problem.help);
-    Diagnostic { position: Some(position), message: problem.message, help }
+/// Each place costs a walk over the text, and one key that is given often is the first of many pairs.
+struct Places<'a> {
+    text: &'a str,
+    known: HashMap<Vec<Step>, Option<Position>>,
+}
+
+impl Places<'_> {
+    fn locate(&mut self, path: Vec<Step>) -> Option<Position> {
+        let Places { text, known } = self;
+        *known.entry(path).or_insert_with_key(|path| document::locate(text, path))
+    }
+
+    fn located(&mut self, Problem { path, message, help, first }: Problem) -> Diagnostic {
+        let position = self.locate(path).unwrap_or(Position { line: 1, column: 1 });
+        let first = first.and_then(|path| self.locate(path));
+        let help = first.map(|first| format!("the first one is in line {}", first.line)).or(help);
+        Diagnostic { position: Some(position), message, help }
+    }
 }
 
 /// Refuses keys that are given twice and merges `<<`, everywhere, from the root down.
@@ -225,7 +238,8 @@ fn read_keys<T>(section: &Field, keys: &[Key<T>], later: &[&str], values: &mut T
             field.wrong_key::<()>(message, "remove it for now");
         } else {
             let names = keys.iter().map(|key| key.name);
-            let hint = suggest(name, names).or_else(|| foreign::translate(name)).unwrap_or_else(|| {
+            let hint = foreign::translate(name).or_else(|| suggest(name, names));
+            let hint = hint.or_else(|| foreign::translate_nearly(name)).unwrap_or_else(|| {
                 let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
                 let lines: Vec<String> = names.chunks(9).map(|names| names.join(", ")).collect();
                 format!("the keys are\n  {}", lines.join(",\n  "))

@@ -125,7 +125,7 @@ pub const PROGRAM_KEYS: [Key<ProgramSpec>; 18] = [
         name: "restart_delay",
         default: "none",
         summary: "a constant wait before each restart and retry",
-        set: |field, spec| values::time(field).map(|value| spec.restart_delay = Some(value)),
+        set: |field, spec| values::restart_delay(field).map(|value| spec.restart_delay = Some(value)),
     },
 ];
 

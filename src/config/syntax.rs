@@ -84,6 +84,8 @@ fn help_for(message: &str, rest: &str) -> Option<&'static str> {
         Some("a text that begins with * needs quotes; &name gives a value the name that *name stands for")
     } else if has("recursion limit") {
         Some("maps and lists can be nested 128 deep")
+    } else if has("did not find expected ','") {
+        Some("a bracket is not closed, or a text with braces, brackets or commas has no quotes")
     } else if has("did not find expected key") {
         Some("keys of one map line up; a text in quotes ends with its quote")
     } else {

@@ -106,6 +106,9 @@ pub(super) fn exit_codes(field: &Field) -> Option<Vec<i32>> {
         let (text, _) = field.scalar("exit codes from 0 to 255")?;
         match text.parse::<u8>() {
             Ok(code) => Some(i32::from(code)),
+            Err(_) if text.contains(',') => {
+                field.wrong(format!("{text} is not an exit code"), format!("write a list: [{text}]"))
+            }
             Err(_) => {
                 field.wrong(format!("{text} is not an exit code"), "exit codes are numbers from 0 to 255")
             }
@@ -141,6 +144,15 @@ pub(super) fn time(field: &Field) -> Option<Duration> {
     }
 }
 
+/// A constant wait; one that grows is of a later version.
+pub(super) fn restart_delay(field: &Field) -> Option<Duration> {
+    if matches!(field.node, Node::Map(_)) {
+        let message = "`restart_delay` as a map is not supported by this version yet";
+        return field.wrong(message, "write one time, which is waited before each restart and retry");
+    }
+    time(field)
+}
+
 /// Octal, however it is written. Unquoted `022` reaches us as the text `022`, but `18` as a number,
 /// and nobody can tell whether that was meant to be octal.
 pub(super) fn umask(field: &Field) -> Option<u32> {
@@ -148,18 +160,30 @@ pub(super) fn umask(field: &Field) -> Option<u32> {
     let (text, form) = field.scalar(wanted)?;
     let digits = text.strip_prefix("0o").unwrap_or(text);
     let is_plain_decimal = form == Form::Number && digits == text && text.len() > 1 && !text.starts_with('0');
-    let is_octal = digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+    let as_decimal = if is_plain_decimal { meant_in_decimal(text) } else { None };
+    let is_octal = !digits.is_empty() && digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
     match u32::from_str_radix(digits, 8) {
-        _ if !is_octal || digits.is_empty() => {
-            field.wrong(format!("`umask: {text}` is not an octal number"), format!("it takes {wanted}"))
-        }
+        _ if !is_octal => field.wrong(
+            format!("`umask: {text}` is not an octal number"),
+            as_decimal.map_or(format!("it takes {wanted}"), |meant| format!("write {meant}")),
+        ),
         Ok(_) if is_plain_decimal => field.wrong(
             format!("`umask: {text}` could be meant as decimal or as octal"),
-            format!("write \"0{text}\" if it is octal"),
+            match as_decimal {
+                Some(meant) => format!("write \"0{text}\" if it is octal, {meant}"),
+                None => format!("write \"0{text}\" if it is octal"),
+            },
         ),
         Ok(mask) if mask <= 0o777 => Some(mask),
         Ok(_) | Err(_) => field.wrong(format!("`umask: {text}` is more than 0777"), ""),
     }
+}
+
+/// Tools that write YAML make 18 of 022. Masks that take the owner's own rights are not guessed at.
+fn meant_in_decimal(text: &str) -> Option<String> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let mask: u32 = text.parse().ok().filter(|mask| is_number && *mask <= 0o077)?;
+    Some(format!("\"{mask:03o}\" if it is decimal"))
 }
 
 pub(super) fn stop_signal(field: &Field) -> Option<Signal> {
@@ -168,6 +192,9 @@ pub(super) fn stop_signal(field: &Field) -> Option<Signal> {
     match Signal::parse(text) {
         Some(Signal::STOP) => {
             field.wrong("SIGSTOP does not end a process, it freezes it", "TERM, INT and QUIT are usual")
+        }
+        Some(Signal::CONT) => {
+            field.wrong("SIGCONT does not end a process, it wakes one", "TERM, INT and QUIT are usual")
         }
         Some(signal) => Some(signal),
         None => {
@@ -197,8 +224,24 @@ pub(super) fn stderr(field: &Field) -> Option<Output> {
         "none" => Output::Discard,
         "inherit" => Output::Inherit,
         "stdout" => Output::Stdout,
+        word if is_accident(word) => {
+            let help = format!("the words are none, inherit and, for stderr, stdout; for a file: ./{word}");
+            return would_be_a_file(field, word, help);
+        }
         _ => Output::File(absolute(field, &text)?),
     })
+}
+
+/// Words that other tools know in the place of a path, and ours in capitals: hardly names of files.
+fn is_accident(word: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "none", "inherit", "stdout", "stderr", "auto", "syslog", "null", "true", "false", "yes", "no", "off",
+    ];
+    WORDS.contains(&word.to_ascii_lowercase().as_str())
+}
+
+fn would_be_a_file<T>(field: &Field, word: &str, help: String) -> Option<T> {
+    field.wrong(format!("`{}: {word}` would be a file of that name", field.key()), help)
 }
 
 pub(super) fn directory(field: &Field) -> Option<Template> {
@@ -208,6 +251,9 @@ pub(super) fn directory(field: &Field) -> Option<Template> {
 
 pub(super) fn path(field: &Field) -> Option<PathBuf> {
     let text = field.text("a path")?;
+    if is_accident(&text) {
+        return would_be_a_file(field, &text, format!("/dev/null discards; for a file: ./{text}"));
+    }
     absolute(field, &text).map(|path| PathBuf::from(path.to_string()))
 }
 

@@ -49,7 +49,12 @@ impl EventLoop {
             let run = spawn.run;
             match self.spawn(&spawn) {
                 Ok(pid) => self.handle(Event::Spawned { run, pid }),
-                Err(reason) => self.handle(Event::SpawnFailed { run, reason }),
+                Err(reason) => {
+                    // Names in it come from the file or from a script's first line; it is to be one
+                    // line in every table and log, and no terminal may obey it.
+                    let reason = reason.replace(char::is_control, "\u{fffd}");
+                    self.handle(Event::SpawnFailed { run, reason });
+                }
             }
         }
     }

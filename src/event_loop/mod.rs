@@ -128,11 +128,11 @@ impl EventLoop {
         self.handle(Event::Boot);
         loop {
             self.pull_spawns();
-            self.end_turn();
             if let Some(outcome) = self.outcome {
                 self.leave(outcome);
                 return Ok(outcome);
             }
+            self.end_turn();
             self.wait(&mut events)?;
             self.now = self.clock.now();
             self.turn(&events);

@@ -28,7 +28,8 @@ pub(crate) fn inspect(config: &Config, file: &Path) -> Vec<String> {
         }
     }
     warnings.extend(log_trouble("taskmaster", &config.supervisor.logfile));
-    warnings.extend(descriptor_trouble(config));
+    let limit = getrlimit(Resource::RLIMIT_NOFILE);
+    warnings.extend(limit.ok().and_then(|(_, hard)| descriptor_trouble(config, hard)));
     // Names in them come from the file, and terminals obey what `"\e"` makes there.
     warnings.into_iter().map(|warning| warning.replace(char::is_control, "\u{fffd}")).collect()
 }
@@ -38,12 +39,9 @@ fn inspect_program(program: &ProgramSpec) -> Vec<String> {
     let expand = |template: &crate::config::Template| template.expand(name, 0);
     let mut warnings = Vec::new();
     let workingdir = PathBuf::from(expand(&program.workingdir));
-    if !workingdir.is_dir() {
-        let trouble = if workingdir.exists() { "is not a directory" } else { "does not exist" };
-        warnings.push(format!("{name}: the working directory {} {trouble}", workingdir.display()));
-    } else if let Some(trouble) = program_trouble(program, &workingdir) {
-        warnings.push(format!("{name}: {trouble}"));
-    }
+    let trouble = workingdir_trouble(&workingdir).or_else(|| program_trouble(program, &workingdir));
+    let trouble = trouble.into_iter().chain(shell_trouble(program));
+    warnings.extend(trouble.map(|trouble| format!("{name}: {trouble}")));
     for output in [&program.stdout, &program.stderr] {
         if let Output::File(path) = output {
             warnings.extend(log_trouble(name, Path::new(&expand(path))));
@@ -52,20 +50,45 @@ fn inspect_program(program: &ProgramSpec) -> Vec<String> {
     warnings
 }
 
+fn workingdir_trouble(workingdir: &Path) -> Option<String> {
+    let shown = workingdir.display();
+    match fs::metadata(workingdir) {
+        Err(_) => Some(format!("the working directory {shown} does not exist")),
+        Ok(found) if !found.is_dir() => Some(format!("the working directory {shown} is not a directory")),
+        Ok(_) if access(workingdir, AccessFlags::X_OK).is_err() => {
+            Some(format!("the working directory {shown} cannot be entered"))
+        }
+        Ok(_) => None,
+    }
+}
+
 fn program_trouble(program: &ProgramSpec, workingdir: &Path) -> Option<String> {
     let word = program.cmd[0].expand(&program.name, 0);
     let own_path = program.env.iter().rev().find(|(name, _)| name == "PATH");
     let path = own_path.map(|(_, path)| OsString::from(path.expand(&program.name, 0)));
+    let whose = if path.is_some() { "the PATH of its env" } else { "PATH" };
     let path = path.or_else(|| std::env::var_os("PATH"));
     let Some(file) = find_program(&word, path.as_deref(), workingdir) else {
-        return Some(format!("cannot find the program {word} in PATH"));
+        return Some(format!("cannot find the program {word} in {whose}"));
     };
+    let plain: PathBuf = file.components().collect();
+    let shown = plain.display();
     match fs::metadata(&file) {
-        Err(_) => Some(format!("there is no program {word}")),
-        Ok(found) if found.is_dir() => Some(format!("{word} is a directory, not a program")),
-        Ok(_) if access(&file, AccessFlags::X_OK).is_err() => Some(format!("{word} is not executable")),
+        Err(_) => Some(format!("there is no program {shown}")),
+        Ok(found) if found.is_dir() => Some(format!("{shown} is a directory, not a program")),
+        Ok(_) if access(&file, AccessFlags::X_OK).is_err() => Some(format!("{shown} is not executable")),
         Ok(_) => None,
     }
+}
+
+/// A program is handed these as arguments, while whoever wrote them most likely thought of a shell.
+fn shell_trouble(program: &ProgramSpec) -> Option<String> {
+    const OPERATORS: [&str; 8] = ["|", "||", "&", "&&", ">", ">>", "<", "2>&1"];
+    let mut words = program.cmd.iter().skip(1).map(ToString::to_string);
+    let operator = words.find(|word| OPERATORS.contains(&word.as_str()))?;
+    Some(format!(
+        "no shell runs, so `{operator}` is an argument like any other; for a shell: [sh, -c, '...']"
+    ))
 }
 
 /// A log can be written if it, or the nearest directory above it that exists, can be.
@@ -96,25 +119,90 @@ fn writable_by_others(file: &Path) -> Option<String> {
     })
 }
 
-fn descriptor_trouble(config: &Config) -> Option<String> {
+fn descriptor_trouble(config: &Config, hard_limit: u64) -> Option<String> {
     let mut pipes = 0;
     let mut files = HashSet::new();
-    for program in &config.programs {
-        for template in [&program.stdout, &program.stderr].into_iter().filter_map(|output| match output {
-            Output::File(template) => Some(template),
-            Output::Discard | Output::Inherit | Output::Stdout => None,
-        }) {
-            pipes += u64::from(program.numprocs);
-            files.extend((0..program.numprocs).map(|number| template.expand(&program.name, number)));
-        }
+    let outputs =
+        config.programs.iter().flat_map(|program| [(program, &program.stdout), (program, &program.stderr)]);
+    for (program, output) in outputs {
+        let Output::File(path) = output else { continue };
+        pipes += u64::from(program.numprocs);
+        let path_of = |number| path.expand(&program.name, number);
+        let is_shared = path_of(0) == path_of(u32::MAX);
+        let distinct = if is_shared { program.numprocs.min(1) } else { program.numprocs };
+        files.extend((0..distinct).map(path_of));
     }
     let needed = pipes + files.len() as u64 + RESERVED_DESCRIPTORS;
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
-    (needed > hard).then(|| {
+    (needed > hard_limit).then(|| {
         format!(
             "{needed} file descriptors are needed ({pipes} pipes, {} log files, {RESERVED_DESCRIPTORS} others) but the \
-             hard limit is {hard}; `stderr: stdout` or `none` saves one for each instance",
+             hard limit is {hard_limit}; `stderr: stdout` or `none` saves one for each instance",
             files.len()
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Source};
+
+    /// The configuration of these lines below `programs:`, in `directory`.
+    fn config(directory: &Path, programs: &str) -> Config {
+        let text = format!("programs:\n{programs}taskmaster: {{logfile: log}}\n");
+        let source = Source { name: "config.yaml".to_owned(), text, directory: directory.to_owned() };
+        config::parse(&source, &|_| None).unwrap_or_else(|problems| panic!("{problems:?}"))
+    }
+
+    #[test]
+    fn what_can_be_started_is_not_complained_about() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("bin")).unwrap();
+        for number in 0..2 {
+            let program = directory.path().join(format!("bin/run-{number}"));
+            fs::write(&program, "#!/bin/sh\n").unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let programs = "
+  run: {cmd: 'bin/{program_name}-{process_num}', numprocs: 2}
+  in-path: {cmd: sh, stderr: /dev/null}
+  in-own-path: {cmd: run-0, env: {PATH: 'bin'}, stdout: 'new/{process_num}/log'}
+  in-workingdir: {cmd: ./run-1, workingdir: bin}
+  in-shell: {cmd: [sh, -c, 'a | b && c > d']}
+";
+        let config = config(directory.path(), programs);
+        assert_eq!(inspect(&config, Path::new("config.yaml")), [""; 0]);
+        assert!(!directory.path().join("new").exists(), "to look creates nothing");
+    }
+
+    #[test]
+    fn descriptors_are_counted_as_they_will_be_used() {
+        let needed = |programs: &str| {
+            let config = config(Path::new("/srv"), programs);
+            let said = descriptor_trouble(&config, 0).unwrap();
+            said.split(" but ").next().unwrap().to_owned()
+        };
+        let two_files = needed("  a: {cmd: run, numprocs: 10}\n");
+        assert_eq!(two_files, "182 file descriptors are needed (20 pipes, 2 log files, 160 others)");
+        let own_files = needed("  a: {cmd: run, numprocs: 10, stdout: 'l{process_num}', stderr: stdout}\n");
+        assert_eq!(own_files, "180 file descriptors are needed (10 pipes, 10 log files, 160 others)");
+        let shared =
+            needed("  a: {cmd: run, stdout: l, stderr: l}\n  b: {cmd: run, stdout: ./l, stderr: none}\n");
+        assert_eq!(shared, "164 file descriptors are needed (3 pipes, 1 log files, 160 others)");
+        let none = needed(
+            "  a: {cmd: run, numprocs: 9, stdout: none, stderr: inherit}\n  b: {cmd: run, numprocs: 0}\n",
+        );
+        assert_eq!(none, "160 file descriptors are needed (0 pipes, 0 log files, 160 others)");
+    }
+
+    #[test]
+    fn the_hard_limit_is_enough_up_to_itself() {
+        let config = config(Path::new("/srv"), "  a: {cmd: run, numprocs: 10}\n");
+        assert_eq!(descriptor_trouble(&config, 182), None);
+        let trouble = descriptor_trouble(&config, 181).unwrap();
+        assert!(
+            trouble
+                .ends_with("the hard limit is 181; `stderr: stdout` or `none` saves one for each instance")
+        );
+    }
 }

@@ -93,7 +93,7 @@ impl Supervisor {
             State::Stopping(Ending::Unborn) => {
                 instance.process = Some(process);
                 instance.spawn_error = None;
-                if self.phase.is_killing() {
+                if self.phase.is_out_of_patience() {
                     self.kill(run.instance, Ending::Killing);
                 } else {
                     self.terminate(run.instance);

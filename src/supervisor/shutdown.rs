@@ -39,8 +39,12 @@ impl Phase {
         self == Phase::Supervising
     }
 
-    pub(super) fn is_killing(self) -> bool {
-        matches!(self, Phase::Killing { .. })
+    /// Whether a process that turns up now is killed at once: nobody waits for it any more.
+    pub(super) fn is_out_of_patience(self) -> bool {
+        match self {
+            Phase::Killing { .. } | Phase::Over => true,
+            Phase::Supervising | Phase::Stopping { .. } => false,
+        }
     }
 
     pub(super) fn deadline(self) -> Option<Time> {

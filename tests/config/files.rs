@@ -123,8 +123,8 @@ fn what_is_no_readable_file_is_named_and_never_waited_for() {
     error: .: is a directory, not a file
     error: /dev/zero: is a device, not a file
     error: socket: is a socket, not a file
-    error: loop: Too many levels of symbolic links (os error 40)
-    error: file/x: Not a directory (os error 20)
+    error: loop: Too many symbolic links encountered
+    error: file/x: Not a directory
     error: �[31m: there is no such file; name it with -c FILE
     ");
 }
@@ -163,6 +163,17 @@ fn the_shipped_file_is_valid() {
 }
 
 #[test]
+fn commands_that_were_meant_for_a_shell_are_a_warning() {
+    let text =
+        b"programs:\n  a: {cmd: sh run && sh more}\n  b: {cmd: sh run 2>&1, stdout: none, stderr: none}\n";
+    assert_snapshot!(checked(&directory_with(text)), @"
+    config.yaml: valid, 2 programs, 2 instances
+    warning: a: no shell runs, so `&&` is an argument like any other; for a shell: [sh, -c, '...']
+    warning: b: no shell runs, so `2>&1` is an argument like any other; for a shell: [sh, -c, '...']
+    ");
+}
+
+#[test]
 fn what_the_machine_lacks_is_a_warning() {
     let text = "programs:
   missing: {cmd: no-such-program}
@@ -182,11 +193,11 @@ fn what_the_machine_lacks_is_a_warning() {
     assert_snapshot!(checked(&directory), @"
     config.yaml: valid, 11 programs, 10 instances
     warning: missing: cannot find the program no-such-program in PATH
-    warning: path: there is no program ./no-such-file
-    warning: dir: ./logs is a directory, not a program
-    warning: mode: ./config.yaml is not executable
+    warning: path: there is no program /srv/no-such-file
+    warning: dir: /srv/logs is a directory, not a program
+    warning: mode: /srv/config.yaml is not executable
     warning: elsewhere: the working directory /srv/nowhere does not exist
-    warning: own_path: cannot find the program true in PATH
+    warning: own_path: cannot find the program true in the PATH of its env
     warning: log_is_dir: its log file /srv/logs is a directory
     warning: log_below_file: /srv/config.yaml is not a directory for its log
     warning: file_is_dir: the working directory /srv/config.yaml is not a directory

@@ -11,6 +11,7 @@ mod numbers;
 mod programs;
 mod supervisor;
 mod syntax;
+mod traps;
 mod words;
 
 use std::path::PathBuf;

@@ -28,7 +28,7 @@ fn a_umask_that_could_be_decimal_or_octal_is_refused() {
     2 |   a: {cmd: run, umask: 22}
       |                        ^^
       |
-      = help: write "022" if it is octal
+      = help: write "022" if it is octal, "026" if it is decimal
 
     error: `umask: 777` could be meant as decimal or as octal
      --> config.yaml:3:24
@@ -44,7 +44,7 @@ fn a_umask_that_could_be_decimal_or_octal_is_refused() {
     4 |   c: {cmd: run, umask: 18}
       |                        ^^
       |
-      = help: it takes an octal number such as "022"
+      = help: write "022" if it is decimal
 
     error: `umask: 18` is not an octal number
      --> config.yaml:5:24
@@ -318,7 +318,7 @@ fn exit_codes_are_one_or_several() {
     8 |   g: {cmd: run, exitcodes: "0,2"}
       |                            ^^^^^
       |
-      = help: exit codes are numbers from 0 to 255
+      = help: write a list: [0,2]
     "#);
 }
 

@@ -146,6 +146,8 @@ fn syntax_errors_have_a_place() {
       |
     2 |   web: {cmd: run
       |                 ^
+      |
+      = help: a bracket is not closed, or a text with braces, brackets or commas has no quotes
     ");
     assert_snapshot!(complaint("programs:\n  web:\n    cmd: run: now\n"), @"
     error: mapping values are not allowed in this context
@@ -410,6 +412,8 @@ fn long_lines_and_long_values_are_cut() {
       |
     2 | ...xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx: 1}
       |                                                                    ^
+      |
+      = help: a bracket is not closed, or a text with braces, brackets or commas has no quotes
     ");
 }
 

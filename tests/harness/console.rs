@@ -31,7 +31,16 @@ impl Console {
     }
 
     pub fn say(&mut self, text: &str) {
-        self.input.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+        self.say_bytes(text.as_bytes());
+    }
+
+    pub fn say_bytes(&mut self, bytes: &[u8]) {
+        self.input.as_mut().unwrap().write_all(bytes).unwrap();
+    }
+
+    /// Whether there is no further line of output yet.
+    pub fn hears_nothing(&self) -> bool {
+        self.lines.try_recv().is_err()
     }
 
     /// The next line of output.

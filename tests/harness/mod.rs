@@ -14,12 +14,13 @@ mod proc;
 mod terminal;
 
 pub use console::Console;
-pub use http::{Answer, free_port, get, send};
+pub use http::{Answer, free_port, get, pipeline, send};
 pub use marks::{Mark, marked};
 pub use proc::{context_switches, cpu_ticks, field, is_alive, limits_of, wait_while};
 pub use terminal::Terminal;
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -94,10 +95,18 @@ impl Site {
 
     /// Starts `command`, and waits until the dashboard answers.
     pub fn start(self, command: &mut Command) -> Running {
-        let child = command.spawn().unwrap();
-        let running = Running { site: self, child };
-        wait_until("the dashboard", || running.try_status().is_some());
+        let mut running = self.start_unseen(command);
+        wait_until("the dashboard", || {
+            running.assert_not_over();
+            running.try_status().is_some()
+        });
         running
+    }
+
+    /// Starts `command`, whose dashboard may never answer.
+    pub fn start_unseen(self, command: &mut Command) -> Running {
+        let child = command.spawn().unwrap();
+        Running { site: self, child }
     }
 
     /// Starts supervising without a console.
@@ -116,6 +125,17 @@ pub struct Running {
 impl Running {
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Panics with its last words if it has ended already.
+    fn assert_not_over(&mut self) {
+        if let Some(status) = self.child.try_wait().unwrap() {
+            let mut words = String::new();
+            if let Some(stderr) = &mut self.child.stderr {
+                stderr.read_to_string(&mut words).unwrap();
+            }
+            panic!("the supervisor has ended, {status}: {words}");
+        }
     }
 
     /// The whole document of /api/status.

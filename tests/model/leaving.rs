@@ -99,6 +99,15 @@ fn what_is_just_being_spawned_is_killed_as_soon_as_it_has_a_pid() {
 }
 
 #[test]
+fn what_is_born_after_it_was_given_up_is_killed() {
+    let mut scene = Scene::booted("w: {cmd: x}");
+    scene.take();
+    scene.order("exit");
+    assert_eq!(scene.pass(Duration::from_secs(20)), ["#1 failed", "quit, 1 left"]);
+    assert_eq!(scene.spawned("w:0")[0], "w:0 KILL to group");
+}
+
+#[test]
 fn nothing_starts_during_a_shutdown() {
     let mut scene = Scene::running("w: {cmd: x}, v: {cmd: x, autostart: false}");
     scene.order("exit");

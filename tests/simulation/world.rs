@@ -124,10 +124,10 @@ impl<'t> World<'t> {
 
     pub fn report_spawned(&mut self, run: Run, pid: u32) -> Kept {
         let now = self.now;
-        let is_hard = self.way_out.is_hard();
+        let is_unwaited_for = self.way_out.is_hard() || self.quit.is_some();
         let instance = self.expected_of(run)?;
         instance.born(now);
-        if is_hard {
+        if is_unwaited_for {
             instance.end_hard(now);
         }
         self.handle(Event::Spawned { run, pid })
@@ -247,7 +247,7 @@ impl<'t> World<'t> {
         let mut is_last_resort = false;
         if !self.signalled_by_user.remove(&run.instance) {
             self.way_out.may_end(now, run.instance, &mut self.expected)?;
-            let is_hard = self.way_out.is_hard();
+            let is_hard = self.way_out.is_hard() || self.quit.is_some();
             is_last_resort = self.expected_of(run)?.signalled(now, (signal, scope), is_hard)? && !is_hard;
         }
         self.kernel.signal(now, Sent { run, pid, signal, scope, is_last_resort })

@@ -17,6 +17,8 @@ const STDIN: i32 = 0;
 /// What is typed or piped ahead of a command that is being waited for, in bytes; more stays with the
 /// writer.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
+/// Reads in search of one line; /dev/zero has none.
+const FILLS_MAX: usize = 16;
 
 /// What reading gave.
 pub(super) enum Read {
@@ -95,7 +97,7 @@ impl Input {
     /// The next line. With `only_keys`, lines stay where they are and only Ctrl-C and
     /// Ctrl-Z are looked for.
     pub(super) fn next(&mut self, registry: &Registry, only_keys: bool) -> Read {
-        loop {
+        for _ in 0..FILLS_MAX {
             if let Some(key) = self.take_key() {
                 return key;
             }
@@ -120,6 +122,8 @@ impl Input {
                 Fill::End => return self.close(registry),
             }
         }
+        // There is more, and the loop comes back for it; but first it is somebody else's turn.
+        Read::Nothing
     }
 
     /// Ctrl-C or Ctrl-Z. Everything typed ahead goes too, as it does with a terminal's own.

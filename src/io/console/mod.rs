@@ -46,6 +46,8 @@ pub(crate) struct Console {
     waiting_for: Option<RequestId>,
     last_interrupt: Option<Time>,
     lines_left: u32,
+    /// A prompt is to be shown at the end of the turn, unless that is the last one.
+    is_prompt_due: bool,
 }
 
 impl Console {
@@ -67,6 +69,7 @@ impl Console {
             waiting_for: None,
             last_interrupt: None,
             lines_left: 0,
+            is_prompt_due: false,
         }
     }
 
@@ -74,8 +77,8 @@ impl Console {
     pub(crate) fn greet(&mut self, text: &str) {
         if self.is_interactive {
             self.output.line(text);
-            self.output.text(PROMPT);
         }
+        self.prompt();
     }
 
     /// Standard input has something.
@@ -160,7 +163,7 @@ impl Console {
             self.last_interrupt = Some(now);
             self.output.line("(to leave: 'exit', Ctrl-D, or Ctrl-C once more; it stops all programs)");
         }
-        self.output.text(PROMPT);
+        self.prompt();
         None
     }
 
@@ -195,10 +198,12 @@ impl Console {
     /// Something the user should know now, unasked. Whoever reads the answers by a program is told
     /// on standard error.
     pub(crate) fn warn(&mut self, text: &str) {
-        if self.is_interactive {
-            self.output.line_above_prompt(text, PROMPT);
-        } else {
+        if !self.is_interactive {
             output::complain(text);
+        } else if self.is_prompt_due {
+            self.output.line(text);
+        } else {
+            self.output.line_above_prompt(text, PROMPT);
         }
     }
 
@@ -210,6 +215,9 @@ impl Console {
 
     /// Writes what this turn has said, as far as standard output takes it.
     pub(crate) fn flush(&mut self, registry: &Registry) {
+        if std::mem::take(&mut self.is_prompt_due) {
+            self.output.text(PROMPT);
+        }
         self.output.flush(registry);
     }
 
@@ -219,8 +227,6 @@ impl Console {
     }
 
     fn prompt(&mut self) {
-        if self.is_interactive {
-            self.output.text(PROMPT);
-        }
+        self.is_prompt_due = self.is_interactive;
     }
 }

@@ -1,0 +1,96 @@
+//! The command line of the binary: its exit codes, and that an invalid one starts nothing.
+
+mod harness;
+
+use harness::{Site, exists, marked, wait_until};
+use std::process::{Output, Stdio};
+
+/// Runs the binary to its end with these arguments.
+fn ended(site: &Site, arguments: &[&str]) -> Output {
+    site.command().args(arguments).stdout(Stdio::piped()).output().unwrap()
+}
+
+fn site() -> Site {
+    Site::new("  w: {cmd: touch started, starttime: 0}")
+}
+
+#[test]
+fn help_and_version_are_answers() {
+    let site = site();
+    for arguments in [&["--help"][..], &["run", "--help"], &["check", "--help"]] {
+        let output = ended(&site, arguments);
+        assert!(output.status.success(), "{arguments:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("Usage:"), "{arguments:?}");
+    }
+    let version = concat!("taskmaster ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(String::from_utf8_lossy(&ended(&site, &["--version"]).stdout), version);
+}
+
+#[test]
+fn bad_usage_exits_with_2_and_starts_nothing() {
+    let site = site();
+    for arguments in [
+        &["frobnicate"][..],
+        &["--frobnicate"],
+        &["--http", "nonsense"],
+        &["--http", "127.0.0.1:99999"],
+        &["--log-level", "loud"],
+        &["-c"],
+        &["check", "check"],
+        &["-c", "nowhere.yaml"],
+        &["-c", "."],
+        &["check", "-c", "nowhere.yaml"],
+    ] {
+        let output = ended(&site, arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(!output.stderr.is_empty() && output.stdout.is_empty(), "{arguments:?}");
+    }
+    assert!(!exists(&site.path("started")));
+}
+
+#[test]
+fn an_invalid_configuration_exits_with_2_and_starts_nothing() {
+    let site = Site::new("  good: {cmd: touch started, starttime: 0}\n  bad: {cmd: x, numprcs: 3}");
+    let output = ended(&site, &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("config.yaml:3:17") && text.contains("numprocs"), "{text}");
+    assert!(text.contains("nothing was started"), "{text}");
+    assert!(!exists(&site.path("started")) && !exists(&site.path("logs")));
+    assert_eq!(marked(&site.mark), Vec::<u32>::new());
+}
+
+#[test]
+fn check_starts_nothing_and_leaves_nothing() {
+    let site = site();
+    let output = ended(&site, &["check"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("valid, 1 program, 1 instance\n"));
+    assert!(!exists(&site.path("started")) && !exists(&site.path("logs")));
+}
+
+#[test]
+fn flags_count_on_either_side_of_run() {
+    for arguments in [
+        &["--no-console", "--log-level", "debug", "run"][..],
+        &["run", "--no-console", "--log-level", "debug"],
+        &["-c", "config.yaml", "--no-console", "--log-level", "debug"],
+    ] {
+        let site = site();
+        let mut command = site.command();
+        // With a console, the end of this input would be no reason to leave, but `exit` is.
+        let commands = site.write("commands", "exit\n");
+        command.args(arguments).stdin(std::fs::File::open(commands).unwrap());
+        let running = site.start(&mut command);
+        wait_until("a debug line", || running.log().contains("[DEBUG]"));
+        running.wait_for_state("w:0", "EXITED");
+        running.stop();
+    }
+}
+
+#[test]
+fn nothing_to_supervise_is_no_mistake() {
+    let running = Site::new("  none: {cmd: x, numprocs: 0}").supervise();
+    assert_eq!(running.status()["programs"][0]["processes"], serde_json::json!([]));
+    running.stop();
+}
