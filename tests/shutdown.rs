@@ -104,6 +104,45 @@ fn signals_in_great_numbers_are_survived() {
 }
 
 #[test]
+fn a_stray_signal_ends_nothing_and_children_do_not_inherit_its_handling() {
+    let running = Site::new("  w: {cmd: sleep 1000, starttime: 0}").supervise();
+    for signal in
+        [Signal::SIGUSR1, Signal::SIGALRM, Signal::SIGVTALRM, Signal::SIGPROF, Signal::SIGIO, Signal::SIGXFSZ]
+    {
+        kill(running.pid(), signal);
+    }
+    let child = running.wait_for_state("w:0", "RUNNING")["pid"].as_u64().unwrap() as u32;
+    kill(child, Signal::SIGUSR1);
+    wait_until("the child to have died of it", || running.process("w:0")["exit"]["signal"] == "USR1");
+    running.stop();
+}
+
+/// RLIMIT_FSIZE: the kernel sends XFSZ, and the write fails.
+#[test]
+fn a_log_file_at_its_size_limit_ends_nobody_but_the_log() {
+    let site = Site::new(
+        "  w: {cmd: [sh, -c, 'trap \"\" XFSZ; yes | head -c 3000000; exec sleep 1000'], starttime: 0}",
+    );
+    let mut command = site.command();
+    // SAFETY: setrlimit(2) is async-signal-safe.
+    unsafe {
+        std::os::unix::process::CommandExt::pre_exec(&mut command, || {
+            let limit = nix::libc::rlimit { rlim_cur: 1 << 20, rlim_max: 1 << 20 };
+            match nix::libc::setrlimit(nix::libc::RLIMIT_FSIZE, &limit) {
+                0 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            }
+        })
+    };
+    let running = site.start(&mut command);
+    wait_until("the loss to be told", || {
+        running.log().contains("w.stdout cannot be written, output is dropped")
+    });
+    assert_eq!(running.state("w:0"), "RUNNING");
+    running.stop();
+}
+
+#[test]
 fn as_pid_1_it_reaps_everybody_and_leaves_on_term() {
     let site = Site::new("  w: {cmd: \"sh -c '(setsid sleep 0.1 &) ; exec sleep 1000'\", starttime: 0}");
     let mut command = std::process::Command::new("unshare");

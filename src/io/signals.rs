@@ -30,6 +30,19 @@ pub(crate) struct Signals {
 
 const HANDLED: [Signal; 6] =
     [Signal::CHLD, Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP, Signal::USR2];
+/// Signals that would end us by default, though nobody who sends them means that: a stray USR1, a
+/// timer of somebody's, a log file at its size limit (XFSZ; the write fails with EFBIG then). They are
+/// handled rather than ignored, because children would inherit that.
+const SURVIVED: [i32; 8] = [
+    libc::SIGUSR1,
+    libc::SIGALRM,
+    libc::SIGVTALRM,
+    libc::SIGPROF,
+    libc::SIGIO,
+    libc::SIGPWR,
+    libc::SIGSTKFLT,
+    libc::SIGXFSZ,
+];
 
 impl Signals {
     /// Installs the handlers. Children must not inherit what our launcher ignored or blocked, so
@@ -38,7 +51,7 @@ impl Signals {
     pub(crate) fn install(registry: &Registry) -> io::Result<Signals> {
         let hangup_was_ignored = is_ignored(Signal::HUP);
         reset_dispositions();
-        let mut pipe = SelfPipe::new(HANDLED.map(Signal::number))?;
+        let mut pipe = SelfPipe::new(HANDLED.map(Signal::number).iter().chain(&SURVIVED))?;
         unblock_all()?;
         registry.register(&mut pipe, Source::Signals.token(), Interest::READABLE)?;
         Ok(Signals { pipe, hangup_was_ignored })
@@ -52,6 +65,7 @@ impl Signals {
     /// What has arrived since the last call; several of a kind count once.
     pub(crate) fn drain(&mut self) -> Vec<Notice> {
         let notice = |number| match Signal::from_number(number)? {
+            _ if SURVIVED.contains(&number) => None,
             Signal::CHLD => Some(Notice::ChildEnded),
             Signal::HUP => Some(Notice::Hangup),
             Signal::USR2 => Some(Notice::Reopen),

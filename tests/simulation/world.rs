@@ -37,6 +37,8 @@ pub struct World<'t> {
     latest: BTreeMap<Key, Run>,
     /// To whom an order sends its one signal in this step; other signals are the supervisor's own.
     signalled_by_user: BTreeSet<Key>,
+    /// The priorities of those that began to stop in this step, as they did.
+    began_to_stop: Vec<i32>,
     trace: &'t mut Trace,
 }
 
@@ -63,6 +65,7 @@ impl<'t> World<'t> {
             shown,
             latest: BTreeMap::new(),
             signalled_by_user: BTreeSet::new(),
+            began_to_stop: Vec::new(),
             trace,
         }
     }
@@ -183,8 +186,12 @@ impl<'t> World<'t> {
         if matches!(order, Order::Signal(..)) {
             self.signalled_by_user = keys.iter().copied().collect();
         }
+        let is_stop = matches!(order, Order::Stop(_));
         let kept = self.handle(Event::Order { request, order });
         self.signalled_by_user.clear();
+        if is_stop && is_open && !self.began_to_stop.is_sorted_by(|one, next| one >= next) {
+            return Err("what starts first is stopped before what starts later".to_owned());
+        }
         kept
     }
 
@@ -204,6 +211,7 @@ impl<'t> World<'t> {
 
     fn carry_out_and_compare(&mut self) -> Kept {
         self.steps += 1;
+        self.began_to_stop.clear();
         while let Some(action) = self.core.poll_action() {
             self.trace.note(self.now, || format!("    {action:?}"));
             self.carry_out(action)?;
@@ -248,6 +256,7 @@ impl<'t> World<'t> {
     fn changed(&mut self, key: Key, from: State, to: State) -> Kept {
         if matches!(to, State::Stopping(_)) {
             self.way_out.may_end(self.now, key, &mut self.expected)?;
+            self.began_to_stop.push(self.expected[&key].spec.priority);
         }
         let name = self.expected[&key].name.clone();
         let before = self.shown.insert(name.clone(), to);
