@@ -2,8 +2,9 @@
 
 mod harness;
 
-use harness::{Console, Site, field, is_alive, kill, marked, wait_for, wait_until};
+use harness::{Console, Site, field, is_alive, kill, marked, wait_for, wait_until, wait_while};
 use nix::sys::signal::Signal;
+use std::time::Duration;
 
 /// Polls for the pid that a script writes to a file.
 fn pid_in(site: &Site, name: &str) -> u32 {
@@ -104,5 +105,8 @@ fn many_restarts_at_once_leave_one_process_each() {
     console.say(&"restart w w:1 w:*\n".repeat(20));
     let last = console.ask("status @RUNNING");
     assert_eq!(last.iter().filter(|line| line.contains("RUNNING")).count(), 5, "{last:?}");
-    assert_eq!(marked(&console.running.site.mark).len(), 6);
+    // A process has no environment to be found by until its exec is through, so look more than once.
+    wait_until("one process each", || marked(&console.running.site.mark).len() == 6);
+    let new = marked(&console.running.site.mark);
+    wait_while("there are others", Duration::from_millis(200), || marked(&console.running.site.mark) == new);
 }

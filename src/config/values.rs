@@ -167,7 +167,7 @@ pub(super) fn umask(field: &Field) -> Option<u32> {
             format!("`umask: {text}` is not an octal number"),
             as_decimal.map_or(format!("it takes {wanted}"), |meant| format!("write {meant}")),
         ),
-        Ok(_) if is_plain_decimal => field.wrong(
+        Ok(mask) if is_plain_decimal && mask <= 0o777 => field.wrong(
             format!("`umask: {text}` could be meant as decimal or as octal"),
             match as_decimal {
                 Some(meant) => format!("write \"0{text}\" if it is octal, {meant}"),

@@ -143,3 +143,20 @@ fn braces_without_quotes_are_explained() {
       = help: a bracket is not closed, or a text with braces, brackets or commas has no quotes
     ");
 }
+
+#[test]
+fn masks_that_are_too_large_are_not_answered_with_one() {
+    assert_snapshot!(refused("umask", &["1000", "6000"]), @r"
+    error: `umask: 1000` is more than 0777
+     --> config.yaml:2:24
+      |
+    2 |   a: {cmd: run, umask: 1000}
+      |                        ^^^^
+
+    error: `umask: 6000` is more than 0777
+     --> config.yaml:3:24
+      |
+    3 |   b: {cmd: run, umask: 6000}
+      |                        ^^^^
+    ");
+}
