@@ -53,7 +53,11 @@ impl LogFile {
     /// # Errors
     /// Whatever the system says, in one line that names the path.
     pub(crate) fn open(path: &Path, rotation: Rotation) -> io::Result<LogFile> {
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let named = |error: io::Error| {
+            let trouble =
+                if is_unread_fifo(path, &error) { "nobody reads this FIFO" } else { &error.to_string() };
+            io::Error::new(error.kind(), format!("{}: {trouble}", path.display()))
+        };
         let file = open_or_create(path).map_err(named)?;
         let found = file.metadata().map_err(named)?;
         let rotation = if found.is_file() { rotation } else { Rotation::NEVER };
@@ -185,6 +189,12 @@ fn open_or_create(path: &Path) -> io::Result<File> {
         }
         (result, _) => result,
     })
+}
+
+/// The kernel says "No such device or address" to who would write to it.
+fn is_unread_fifo(path: &Path, error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENXIO)
+        && fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
 }
 
 /// The promised modes hold whatever umask we were started with.
