@@ -45,7 +45,7 @@ fn a_fifo_that_nobody_reads_is_a_failed_start() {
     make_fifo(&site.path("fifo"));
     let running = site.supervise();
     let row = running.wait_for_state("w:0", "FATAL");
-    assert!(row["description"].as_str().unwrap().contains("/fifo"), "{row}");
+    assert!(row["description"].as_str().unwrap().contains("/fifo: nobody reads this FIFO"), "{row}");
     running.stop();
 }
 

@@ -44,12 +44,18 @@ fn environment(pid: u32) -> Vec<u8> {
     Vec::new()
 }
 
-/// Whatever a test leaves behind goes with it.
+/// Whatever a test leaves behind goes with it, and what that has started in the meantime.
 impl Drop for Mark {
     fn drop(&mut self) {
-        for pid in marked(self) {
-            let pid = nix::unistd::Pid::from_raw(pid.cast_signed());
-            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        for _ in 0..10 {
+            let pids = marked(self);
+            for pid in &pids {
+                let pid = nix::unistd::Pid::from_raw(pid.cast_signed());
+                let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+            }
+            if pids.is_empty() {
+                return;
+            }
         }
     }
 }
