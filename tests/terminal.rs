@@ -2,7 +2,7 @@
 
 mod harness;
 
-use harness::{Running, Site, Terminal, field, is_alive, marked, wait_until, wait_while};
+use harness::{Running, Site, Terminal, cpu_ticks, field, is_alive, marked, wait_until, wait_while};
 use nix::sys::signal::Signal;
 use nix::sys::termios::SpecialCharacterIndices;
 use std::time::Duration;
@@ -173,4 +173,33 @@ fn a_background_job_is_not_stopped() {
     running.wait_for_state("w:0", "RUNNING");
     terminal.press("\n");
     wait_until("it to end", || marked(&running.site.mark).is_empty() || !is_alive(supervisor));
+}
+
+/// Lines typed ahead belong to the foreground; until we are back there they wait, and so do we.
+#[test]
+fn lines_typed_ahead_wait_in_the_background_without_a_spin() {
+    let site = Site::new(SLOW);
+    let mut terminal = Terminal::open();
+    let mut command = std::process::Command::new("bash");
+    command.args(["--norc", "--noprofile", "-i"]).current_dir(site.path(""));
+    command.env(harness::Mark::NAME, site.mark.value()).env("TASKMASTER", env!("CARGO_BIN_EXE_taskmaster"));
+    terminal.attach(&mut command);
+    command.stderr(terminal.line());
+    terminal.press("$TASKMASTER\n");
+    let running = site.start(&mut command);
+    let supervisor = running.status()["taskmaster"]["pid"].as_u64().unwrap() as u32;
+    terminal.expect(PROMPT);
+    wait_until("the trap to be set", || harness::exists(&running.site.path("ready")));
+    terminal.press("stop w\nversion\nversion\n");
+    running.wait_for_state("w:0", "STOPPING");
+    harness::kill(supervisor, Signal::SIGSTOP);
+    terminal.expect("Stopped");
+    terminal.press("bg\n");
+    running.wait_for_state("w:0", "STOPPED");
+    let before = cpu_ticks(supervisor);
+    std::thread::sleep(Duration::from_millis(600));
+    let spent = cpu_ticks(supervisor) - before;
+    assert!(spent < 10, "it spins: {spent} ticks");
+    harness::kill(supervisor, Signal::SIGTERM);
+    wait_until("it to end", || !is_alive(supervisor));
 }

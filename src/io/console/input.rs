@@ -39,9 +39,19 @@ pub(super) enum Read {
 /// Standard input.
 pub(super) struct Input {
     kind: Kind,
-    /// There may be something to read that we have not been told we read to its end.
-    is_readable: bool,
+    readiness: Readiness,
     pending: Vec<u8>,
+}
+
+/// What is known of standard input without asking.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Readiness {
+    /// Nothing to read until the next poll event.
+    Drained,
+    /// There may be something.
+    Readable,
+    /// In the background: not even lines that are pending are taken until the next poll event.
+    Paused,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,11 +75,12 @@ impl Input {
             (Err(error), false) if error.raw_os_error() == Some(libc::EPERM) => Kind::File,
             (Err(_), _) => Kind::Closed,
         };
-        Input { kind, is_readable: kind != Kind::Closed, pending: Vec::new() }
+        let readiness = if kind == Kind::Closed { Readiness::Drained } else { Readiness::Readable };
+        Input { kind, readiness, pending: Vec::new() }
     }
 
     pub(super) fn none() -> Input {
-        Input { kind: Kind::Closed, is_readable: false, pending: Vec::new() }
+        Input { kind: Kind::Closed, readiness: Readiness::Drained, pending: Vec::new() }
     }
 
     pub(super) fn is_terminal(&self) -> bool {
@@ -77,21 +88,25 @@ impl Input {
     }
 
     pub(super) fn mark_readable(&mut self) {
-        self.is_readable = true;
+        self.readiness = Readiness::Readable;
     }
 
     /// Leaves what is there until the next poll event.
     pub(super) fn pause(&mut self) {
-        self.is_readable = false;
+        self.readiness = Readiness::Paused;
     }
 
     /// Whether there may be something that has not been read, and there is room for it.
     pub(super) fn is_unread(&self) -> bool {
-        self.is_readable && self.pending.len() < AHEAD_BYTES_MAX
+        self.readiness == Readiness::Readable && self.pending.len() < AHEAD_BYTES_MAX
     }
 
     pub(super) fn may_have_line(&self) -> bool {
-        self.is_readable || self.pending.contains(&b'\n')
+        match self.readiness {
+            Readiness::Readable => true,
+            Readiness::Drained => self.pending.contains(&b'\n'),
+            Readiness::Paused => false,
+        }
     }
 
     /// The next line. With `only_keys`, lines stay where they are and only Ctrl-C and
@@ -110,7 +125,7 @@ impl Input {
             match self.fill() {
                 Fill::Data => {}
                 Fill::Nothing => {
-                    self.is_readable = false;
+                    self.readiness = Readiness::Drained;
                     return Read::Nothing;
                 }
                 // Ctrl-D. While a command is waited for, it means nothing.
@@ -145,7 +160,7 @@ impl Input {
             let _ = registry.deregister(&mut SourceFd(&STDIN));
         }
         let kind = std::mem::replace(&mut self.kind, Kind::Closed);
-        self.is_readable = false;
+        self.readiness = Readiness::Drained;
         if self.pending.is_empty() || kind == Kind::Terminal {
             return Read::Closed;
         }
