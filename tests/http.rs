@@ -7,6 +7,7 @@ use harness::{PATIENCE, Running, Site, get, is_alive, pipeline, send, wait_for, 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
 
 const PATHS: [&str; 5] = ["/healthz", "/api/status", "/", "/app.js", "/style.css"];
 
@@ -317,5 +318,17 @@ fn the_command_line_has_the_last_word_on_the_address() {
     wait_until("the program to run", || running.site.path("started").exists());
     assert!(get(running.site.port, "/healthz").is_err());
     assert!(is_alive(running.pid()));
+    running.stop();
+}
+
+#[test]
+fn silent_peers_give_way_when_the_house_is_full() {
+    let running = Site::new("  w: {cmd: sleep 1000}").supervise();
+    let silent: Vec<TcpStream> =
+        (0..300).map(|_| TcpStream::connect(("127.0.0.1", running.site.port)).unwrap()).collect();
+    let begun = std::time::Instant::now();
+    assert_eq!(get(running.site.port, "/healthz").unwrap().status, 200);
+    assert!(begun.elapsed() < Duration::from_secs(8), "it waited for silent peers to time out");
+    drop(silent);
     running.stop();
 }

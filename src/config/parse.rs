@@ -13,7 +13,7 @@ use super::schema::{Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 use super::spec::{Autorestart, Config, Output, ProgramSpec, SupervisorSpec};
 use super::template::Template;
 use super::values::NUMPROCS_MAX;
-use super::{Source, foreign};
+use super::{Source, foreign, values};
 use crate::signal::Signal;
 
 const NAME_CHARS_MAX: usize = 64;
@@ -162,7 +162,29 @@ fn read_config(root: &Field) -> Option<Config> {
     if !has_programs {
         return root.wrong("`programs` is missing", EXAMPLE);
     }
+    refuse_our_own_log(root, &config.supervisor);
     Some(config)
+}
+
+/// The supervisor's log is rotated by its own rules, away from under a program that wrote there, too.
+fn refuse_our_own_log(root: &Field, supervisor: &SupervisorSpec) {
+    if !root.world.problems.borrow().is_empty() {
+        return;
+    }
+    fn below(field: Field<'_>) -> Vec<Field<'_>> {
+        field.entries("").unwrap_or_default()
+    }
+    let programs = below(root.clone()).into_iter().filter(|field| field.key() == "programs").flat_map(below);
+    for field in programs.flat_map(below).filter(|field| matches!(field.key(), "stdout" | "stderr")) {
+        if let Some(Output::File(path)) = values::stderr(&field)
+            && Path::new(&path.to_string()) == supervisor.logfile
+        {
+            field.wrong::<()>(
+                format!("`{}` is the supervisor's own log", field.key()),
+                "name another file, or another `logfile` below `taskmaster:`",
+            );
+        }
+    }
 }
 
 /// Where a key belongs that was written at the top.

@@ -28,6 +28,7 @@ use crate::io::journal::Journal;
 use crate::io::log_file::Rotation;
 use crate::io::output::Pipes;
 use crate::io::process::{FileLimit, Launcher, Processes, Usages};
+use crate::io::reason::reason;
 use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
 use crate::supervisor::{Event, Supervisor};
@@ -272,8 +273,9 @@ impl EventLoop {
             Ok(()) => log::info!("the dashboard is at http://{address}"),
             Err(error) => {
                 let text = format!(
-                    "WARNING: no dashboard at http://{address}: {error}; supervision goes on, and the \
-                     address is tried again"
+                    "WARNING: no dashboard at http://{address}: {}; supervision goes on, and the \
+                     address is tried again",
+                    reason(&error)
                 );
                 log::error!("{text}");
                 self.console.warn(&text);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::libc;
 
+use super::reason::reason;
 use crate::config::{Source, TEXT_BYTES_MAX};
 
 /// Reads a configuration file. Never hangs: a FIFO is refused, not waited for.
@@ -77,8 +78,7 @@ fn explain(error: io::Error) -> String {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ENOENT) => "there is no such file; name it with -c FILE".to_owned(),
         Some(Errno::EACCES) => "no permission to read it".to_owned(),
-        Some(errno) => errno.desc().to_owned(),
-        None => error.to_string(),
+        Some(_) | None => reason(&error),
     }
 }
 

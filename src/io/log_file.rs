@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use nix::libc;
 use nix::sys::stat::{Mode, umask};
 
+use super::reason::reason;
+
 /// When a file is rotated, and what is kept: `NAME.1` is the newest backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rotation {
@@ -55,7 +57,7 @@ impl LogFile {
     pub(crate) fn open(path: &Path, rotation: Rotation) -> io::Result<LogFile> {
         let named = |error: io::Error| {
             let trouble =
-                if is_unread_fifo(path, &error) { "nobody reads this FIFO" } else { &error.to_string() };
+                if is_unread_fifo(path, &error) { "nobody reads this FIFO" } else { &reason(&error) };
             io::Error::new(error.kind(), format!("{}: {trouble}", path.display()))
         };
         let file = open_or_create(path).map_err(named)?;

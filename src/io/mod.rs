@@ -11,5 +11,6 @@ pub(crate) mod output;
 pub(crate) mod preflight;
 pub(crate) mod process;
 pub(crate) mod program_path;
+pub(crate) mod reason;
 pub(crate) mod signals;
 pub(crate) mod token;

@@ -446,3 +446,17 @@ fn programs_keep_the_order_of_the_file() {
     let names: Vec<String> = accepted(&text).programs.iter().map(|program| program.name.clone()).collect();
     assert_eq!(names, ["web", "a", "m"]);
 }
+
+#[test]
+fn a_program_cannot_write_into_the_supervisors_own_log() {
+    assert_snapshot!(complaint("programs:\n  w: {cmd: x, stderr: ./logs/taskmaster.log}\n"), @"
+    error: `stderr` is the supervisor's own log
+     --> config.yaml:2:23
+      |
+    2 |   w: {cmd: x, stderr: ./logs/taskmaster.log}
+      |                       ^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: name another file, or another `logfile` below `taskmaster:`
+    ");
+    accepted("programs:\n  w: {cmd: x, stderr: logs/taskmaster.log}\ntaskmaster: {logfile: own.log}\n");
+}

@@ -80,6 +80,11 @@ impl Connection {
         let _ = self.stream.deregister(registry);
     }
 
+    /// Whether it has not made a request that is being answered.
+    pub(super) fn awaits_request(&self) -> bool {
+        self.phase == Phase::ReadingHead
+    }
+
     /// Goes on after a poll event.
     pub(super) fn ready(&mut self) -> Progress {
         match self.phase {

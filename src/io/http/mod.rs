@@ -11,6 +11,7 @@ use std::time::Duration;
 use mio::net::TcpListener;
 use mio::{Interest, Registry};
 
+use super::reason::reason;
 use super::token::Source;
 use crate::http::{Request, Response};
 use crate::slots::{Key, Slots};
@@ -20,7 +21,8 @@ use connection::{Connection, Progress};
 
 /// A failed bind, and an accept without descriptors, are tried again after this time.
 const RETRY_AFTER: Duration = Duration::from_secs(3);
-/// Connections at one time; further ones wait in the kernel's queue.
+/// Connections at one time. A further one takes the place of one that says nothing, or waits in the
+/// kernel's queue.
 const CONNECTIONS_MAX: usize = 128;
 
 /// The server.
@@ -105,19 +107,26 @@ impl Server {
 
     /// Takes in whoever waits at the door.
     pub(crate) fn accept(&mut self, registry: &Registry, now: Time) {
-        while self.connections.len() < CONNECTIONS_MAX {
-            let Some(listener) = &self.listener else { return };
+        loop {
+            let is_full = self.connections.len() >= CONNECTIONS_MAX;
+            let oldest = self.longest_unheard().filter(|_| is_full);
+            let Some(listener) = self.listener.as_ref().filter(|_| !is_full || oldest.is_some()) else {
+                return;
+            };
             let stream = match listener.accept() {
                 Ok((stream, _)) => stream,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // The peer gave up before we came; the next one may be fine.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
                 Err(error) => {
-                    log::warn!("the dashboard cannot accept a connection: {error}");
+                    log::warn!("the dashboard cannot accept a connection: {}", reason(&error));
                     self.retry_at = Some(now + RETRY_AFTER);
                     return;
                 }
             };
+            if let Some(oldest) = oldest {
+                self.close(registry, oldest);
+            }
             let key = self.connections.insert(Connection::new(stream));
             let Some(connection) = self.connections.get_mut(key) else { continue };
             if connection.register(registry, Source::HttpConnection(key).token()).is_err() {
@@ -162,6 +171,20 @@ impl Server {
         }
     }
 
+    /// The connection that has gone without a whole request for the longest time: it gives way when
+    /// the house is full, so that silent peers keep nobody out.
+    fn longest_unheard(&self) -> Option<Key> {
+        let waiting = self.connections.iter().filter(|(_, connection)| connection.awaits_request());
+        waiting.min_by_key(|(key, _)| self.timers.get(key.index())).map(|(key, _)| key)
+    }
+
+    fn close(&mut self, registry: &Registry, key: Key) {
+        self.timers.set(key.index(), None);
+        if let Some(mut connection) = self.connections.remove(key) {
+            connection.deregister(registry);
+        }
+    }
+
     fn follow(&mut self, registry: &Registry, now: Time, key: Key, progress: Progress) {
         match progress {
             Progress::Request(request) => {
@@ -171,10 +194,7 @@ impl Server {
             Progress::Waiting => {}
             Progress::WaitingAtMost(time) => self.timers.set(key.index(), Some(now + time)),
             Progress::Over => {
-                self.timers.set(key.index(), None);
-                if let Some(mut connection) = self.connections.remove(key) {
-                    connection.deregister(registry);
-                }
+                self.close(registry, key);
                 if self.connections.len() == CONNECTIONS_MAX - 1 {
                     // Those who came while the house was full were not told of by an edge.
                     self.accept(registry, now);

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::io::log_file::{FileId, LogFile, Rotation};
+use crate::io::reason::reason;
 use crate::slots::{Key, Slots};
 
 /// The open log files of children.
@@ -99,7 +100,7 @@ impl Sink {
                 self.lost_bytes = None;
             }
             (Err(unwritten), None) => {
-                log::error!("{path} cannot be written, output is dropped: {}", unwritten.error);
+                log::error!("{path} cannot be written, output is dropped: {}", reason(&unwritten.error));
                 self.lost_bytes = Some(unwritten.bytes as u64);
             }
             (Err(unwritten), Some(lost)) => self.lost_bytes = Some(lost + unwritten.bytes as u64),

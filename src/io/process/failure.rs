@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use nix::libc;
 use nix::unistd::{AccessFlags, access};
 
+use crate::io::reason::reason;
+
 /// Longest `#!` line the kernel reads (BINPRM_BUF_SIZE).
 const SHEBANG_BYTES_MAX: u64 = 256;
 
@@ -38,15 +40,7 @@ pub(super) fn explain(error: &io::Error, program: &str, file: Option<&Path>, wor
         Some(libc::E2BIG) => format!("cannot start {program}: its arguments and environment are too long"),
         Some(libc::EAGAIN) => format!("cannot start {program}: the limit of processes is reached"),
         Some(libc::EMFILE | libc::ENFILE) => format!("cannot start {program}: too many open files"),
-        Some(_) | None => format!("cannot start {program}: {}", plain(error)),
-    }
-}
-
-/// The system's text without Rust's ` (os error N)`.
-fn plain(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(code) => nix::errno::Errno::from_raw(code).desc().to_owned(),
-        None => error.to_string(),
+        Some(_) | None => format!("cannot start {program}: {}", reason(error)),
     }
 }
 
@@ -56,7 +50,7 @@ fn workingdir_trouble(workingdir: &Path) -> Option<String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Some(format!("the working directory {shown} does not exist"))
         }
-        Err(error) => Some(format!("the working directory {shown} cannot be entered: {}", plain(&error))),
+        Err(error) => Some(format!("the working directory {shown} cannot be entered: {}", reason(&error))),
         Ok(found) if !found.is_dir() => Some(format!("the working directory {shown} is not a directory")),
         Ok(_) => match access(workingdir, AccessFlags::X_OK) {
             Ok(()) => None,
@@ -72,7 +66,7 @@ fn permission_trouble(program: &str, file: &Path) -> String {
             format!("{program} is not executable (chmod +x it, or name its interpreter in cmd)")
         }
         Ok(_) => format!("no permission to execute {program}, or its interpreter"),
-        Err(error) => format!("no permission to execute {program}: {}", plain(&error)),
+        Err(error) => format!("no permission to execute {program}: {}", reason(&error)),
     }
 }
 

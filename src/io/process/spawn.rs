@@ -22,6 +22,7 @@ use super::limits::FileLimit;
 use super::seats::Seats;
 use crate::config::{Output, ProgramSpec};
 use crate::io::program_path::find_program;
+use crate::io::reason::reason;
 
 /// Starts processes.
 pub(crate) struct Launcher {
@@ -70,7 +71,8 @@ impl Launcher {
     }
 
     fn start(&mut self, program: &ProgramSpec, number: u32) -> Result<Spawned, String> {
-        let (streams, child) = self.open_streams(program).map_err(|error| format!("no pipe: {error}"))?;
+        let (streams, child) =
+            self.open_streams(program).map_err(|error| format!("no pipe: {}", reason(&error)))?;
         let expand = |template: &crate::config::Template| template.expand(&program.name, number);
         let workingdir = PathBuf::from(expand(&program.workingdir));
         let words: Vec<String> = program.cmd.iter().map(expand).collect();
