@@ -66,7 +66,7 @@ fn without_descriptors_starts_fail_with_the_reason_and_all_else_goes_on() {
     let status = running.status();
     let works = status["counts"]["RUNNING"].as_u64().unwrap();
     assert!(works > 5, "{status}");
-    let description = running.process("w:39")["description"].to_string();
+    let description = running.wait_for_state("w:39", "FATAL")["description"].to_string();
     assert!(description.contains("Too many open files"), "{description}");
     running.stop();
 }
