@@ -1,5 +1,6 @@
 //! Child processes: spawning, signalling, reaping, measuring.
 
+mod environment;
 mod failure;
 mod leaks;
 mod limits;

@@ -1,9 +1,9 @@
 //! From a program's specification to a running process.
 //!
 //! std's `Command` stays on posix_spawn as long as nothing asks for uid, groups or pre_exec; that is
-//! a vfork, whose cost does not grow with our memory. What posix_spawn cannot set for the child
-//! (umask, limits) is set in ourselves around it and taken back: there is one thread, so nobody
-//! else sees it.
+//! a vfork, whose cost does not grow with our memory. What posix_spawn cannot set for the child, or
+//! only at a price (umask, limits, environment), is set in ourselves around it and taken back: there
+//! is one thread, so nobody else sees it.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -16,6 +16,7 @@ use std::process::{Command, Stdio};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{Mode, umask};
 
+use super::environment::Environment;
 use super::failure::explain;
 use super::leaks;
 use super::limits::FileLimit;
@@ -29,6 +30,7 @@ pub(crate) struct Launcher {
     null: File,
     limit: FileLimit,
     seats: Seats,
+    environment: Environment,
 }
 
 /// A process that was started, and our ends of its pipes.
@@ -57,7 +59,12 @@ impl Launcher {
             log::warn!("programs may inherit descriptors that were leaked to us: {error}");
         }
         let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
-        Ok(Launcher { seats: Seats::reserve(&null, limit)?, null, limit })
+        Ok(Launcher {
+            seats: Seats::reserve(&null, limit)?,
+            environment: Environment::inherit(),
+            null,
+            limit,
+        })
     }
 
     /// Starts instance `number` of `program`.
@@ -76,7 +83,7 @@ impl Launcher {
         let expand = |template: &crate::config::Template| template.expand(&program.name, number);
         let workingdir = PathBuf::from(expand(&program.workingdir));
         let words: Vec<String> = program.cmd.iter().map(expand).collect();
-        let env: Vec<(&str, String)> =
+        let mut env: Vec<(&str, String)> =
             program.env.iter().map(|(name, value)| (name.as_str(), expand(value))).collect();
         let path = env.iter().rev().find(|(name, _)| *name == "PATH").map(|(_, path)| OsString::from(path));
         let path = path.or_else(|| std::env::var_os("PATH"));
@@ -91,13 +98,13 @@ impl Launcher {
 
         let mut command = Command::new(&file);
         command.arg0(&words[0]).args(&words[1..]).current_dir(&workingdir).process_group(0);
-        command.envs(env);
-        command.env("TASKMASTER_PROGRAM_NAME", &program.name);
-        command.env("TASKMASTER_PROCESS_NUM", number.to_string());
-        command.env("TASKMASTER_PROCESS_NAME", format!("{}:{number}", program.name));
+        env.push(("TASKMASTER_PROGRAM_NAME", program.name.clone()));
+        env.push(("TASKMASTER_PROCESS_NUM", number.to_string()));
+        env.push(("TASKMASTER_PROCESS_NAME", format!("{}:{number}", program.name)));
         command.stdin(child.stdin).stdout(child.stdout).stderr(child.stderr);
 
-        let spawned = with_umask(program.umask, || self.limit.with_inherited(|| command.spawn()));
+        let spawn = || self.limit.with_inherited(|| command.spawn());
+        let spawned = with_umask(program.umask, || self.environment.with(&env, spawn));
         match spawned {
             // The handle has nothing to clean up: reaping is the process table's.
             Ok(child) => Ok(Spawned { pid: child.id(), streams }),

@@ -1,0 +1,103 @@
+//! The environment of a child: ours as it was at the start, and what is its own.
+//!
+//! `Command::env` makes std copy and sort the whole environment for every single spawn, which costs
+//! more instructions than all else that we do for it. A `Command` that changes nothing hands on
+//! `environ` as it stands; so, like the umask and the limits, it is set in ourselves around the spawn
+//! and taken back.
+
+use std::ffi::{CStr, CString, OsString, c_char};
+use std::os::unix::ffi::OsStringExt;
+use std::ptr;
+
+unsafe extern "C" {
+    /// environ(7).
+    static mut environ: *const *const c_char;
+}
+
+/// What every child inherits.
+pub(super) struct Environment {
+    inherited: Vec<CString>,
+}
+
+impl Environment {
+    /// Our own, as it is now.
+    pub(super) fn inherit() -> Environment {
+        let variable = |(name, value): (OsString, OsString)| {
+            CString::new([name.into_vec(), value.into_vec()].join(&b'=')).ok()
+        };
+        Environment { inherited: std::env::vars_os().filter_map(variable).collect() }
+    }
+
+    /// Runs `spawn`, whose child gets what is inherited and `own`: names and values, of which the
+    /// last of a name counts.
+    pub(super) fn with<T>(&self, own: &[(&str, String)], spawn: impl FnOnce() -> T) -> T {
+        let own_variables = variables(own);
+        let inherited = self.inherited.iter().filter(|variable| !is_replaced(variable, own));
+        let block: Vec<*const c_char> =
+            inherited.chain(&own_variables).map(|variable| variable.as_ptr()).chain([ptr::null()]).collect();
+        let _restored_at_the_end = Borrowed::set(&block);
+        spawn()
+    }
+}
+
+/// `NAME=value`, the last of each name. A value with a NUL in it, which the configuration refuses, is
+/// left out.
+fn variables(own: &[(&str, String)]) -> Vec<CString> {
+    let is_last = |at: &usize| own[at + 1..].iter().all(|(later, _)| *later != own[*at].0);
+    let variable = |at: usize| CString::new(format!("{}={}", own[at].0, own[at].1)).ok();
+    (0..own.len()).filter(is_last).filter_map(variable).collect()
+}
+
+/// Whether `own` has the name of an inherited variable.
+fn is_replaced(variable: &CStr, own: &[(&str, String)]) -> bool {
+    let rests = own.iter().filter_map(|(name, _)| variable.to_bytes().strip_prefix(name.as_bytes()));
+    rests.into_iter().any(|rest| rest.first() == Some(&b'='))
+}
+
+/// Another `environ`, for as long as this lives.
+struct Borrowed {
+    ours: *const *const c_char,
+}
+
+impl Borrowed {
+    /// `block` ends with a null pointer and must outlive this.
+    fn set(block: &[*const c_char]) -> Borrowed {
+        // SAFETY: there is one thread, so nobody reads or writes `environ` at the same time; until it
+        // is put back, only the spawn reads it, and does not change it.
+        unsafe {
+            let ours = environ;
+            environ = block.as_ptr();
+            Borrowed { ours }
+        }
+    }
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { environ = self.ours };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own() -> [(&'static str, String); 3] {
+        [("A", "own".to_owned()), ("D", String::new()), ("D", "last".to_owned())]
+    }
+
+    #[test]
+    fn the_last_value_of_a_name_counts() {
+        assert_eq!(variables(&own()), [c"A=own", c"D=last"].map(CString::from));
+        assert!(variables(&[("N", "a\0b".to_owned())]).is_empty());
+    }
+
+    #[test]
+    fn only_the_same_name_replaces_an_inherited_variable() {
+        assert!(is_replaced(c"A=1", &own()));
+        for kept in [c"AB=2", c"C=A=x", c"=A=", c"a=1"] {
+            assert!(!is_replaced(kept, &own()), "{kept:?}");
+        }
+    }
+}
