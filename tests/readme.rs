@@ -41,7 +41,7 @@ fn plain_defaults_are_those_of_the_schema() {
 #[test]
 fn every_command_has_its_row() {
     let readme = readme();
-    for row in &table::ROWS {
+    for row in table::ROWS {
         row_of(&readme, row.names[0]);
     }
 }

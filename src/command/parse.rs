@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn every_row_parses_and_explains_itself() {
-        for row in &ROWS {
+        for row in ROWS {
             let arguments = row.arguments.replace("SIGNAL", "TERM").replace(['[', ']', '.'], "");
             let arguments = arguments.replace("COMMAND", "start");
             for name in row.names {

@@ -34,7 +34,7 @@ A TARGET is worker (all its instances), worker:1, worker:*, a glob such as w*,
 a state such as @FATAL, or all.";
 
 /// Every command, in the order of help.
-pub const ROWS: [Row; 9] = [
+pub const ROWS: &[Row] = &[
     Row {
         names: &["status"],
         arguments: "[TARGET...]",

@@ -2,7 +2,7 @@
 //! fast fingers.
 
 /// Keys of programs that the documentation names and this version does not have yet.
-pub(super) const PROGRAM_LATER: [&str; 30] = [
+pub(super) const PROGRAM_LATER: &[&str] = &[
     "stdout_maxbytes",
     "stdout_backups",
     "stderr_maxbytes",
@@ -36,10 +36,10 @@ pub(super) const PROGRAM_LATER: [&str; 30] = [
 ];
 
 /// The same for the `taskmaster:` section.
-pub(super) const SUPERVISOR_LATER: [&str; 4] = ["socket", "http_logs", "on_event", "restart_storm"];
+pub(super) const SUPERVISOR_LATER: &[&str] = &["socket", "http_logs", "on_event", "restart_storm"];
 
 /// What others call it, and what to write here.
-const FOREIGN: [(&str, &str, &str); 31] = [
+const FOREIGN: &[(&str, &str, &str)] = &[
     ("supervisord's", "command", "`cmd`"),
     ("supervisord's", "directory", "`workingdir`"),
     ("supervisord's", "startsecs", "`starttime`"),

@@ -145,7 +145,7 @@ fn read_config(root: &Field) -> Option<Config> {
             "taskmaster" if matches!(field.node, Node::Null) => {}
             "taskmaster" => {
                 let help = "such as `loglevel: info`";
-                read_keys(&field, &SUPERVISOR_KEYS, &foreign::SUPERVISOR_LATER, &mut config.supervisor, help);
+                read_keys(&field, SUPERVISOR_KEYS, foreign::SUPERVISOR_LATER, &mut config.supervisor, help);
             }
             // A place for anchors, as in compose files.
             key if key.starts_with("x-") => {}
@@ -239,7 +239,7 @@ fn read_program(name: &str, field: &Field) -> ProgramSpec {
     let help = format!("write\n  {name}:\n    cmd: {cmd}");
     if matches!(field.node, Node::Null) {
         field.wrong_key::<()>(format!("program `{name}` is empty"), help);
-    } else if read_keys(field, &PROGRAM_KEYS, &foreign::PROGRAM_LATER, &mut spec, &help)
+    } else if read_keys(field, PROGRAM_KEYS, foreign::PROGRAM_LATER, &mut spec, &help)
         && let Node::Map(entries) = field.node
         && !entries.iter().any(|entry| entry.key == "cmd" || foreign::stands_for_cmd(&entry.key))
     {

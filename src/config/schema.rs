@@ -16,7 +16,7 @@ pub struct Key<T> {
 }
 
 /// Keys of a program.
-pub const PROGRAM_KEYS: [Key<ProgramSpec>; 18] = [
+pub const PROGRAM_KEYS: &[Key<ProgramSpec>] = &[
     Key {
         name: "cmd",
         default: "required",
@@ -130,7 +130,7 @@ pub const PROGRAM_KEYS: [Key<ProgramSpec>; 18] = [
 ];
 
 /// Keys of the `taskmaster:` section.
-pub const SUPERVISOR_KEYS: [Key<SupervisorSpec>; 6] = [
+pub const SUPERVISOR_KEYS: &[Key<SupervisorSpec>] = &[
     Key {
         name: "http",
         default: "127.0.0.1:8080",

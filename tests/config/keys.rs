@@ -275,14 +275,14 @@ fn a_value_of_the_wrong_kind_is_refused_by_every_key() {
         _ => matches!(key, "cmd" | "workingdir" | "stdout" | "stderr" | "logfile"),
     };
     for value in ["~", "[]", "{}", "[[a]]", "[~]", "{a: {b: c}}", "some text"] {
-        for key in PROGRAM_KEYS.map(|key| key.name) {
+        for key in PROGRAM_KEYS.iter().map(|key| key.name) {
             let text = match key {
                 "cmd" => format!("programs: {{web: {{cmd: {value}}}}}\n"),
                 _ => program_with(&format!("{key}: {value}")),
             };
             assert_eq!(parse(&text).is_ok(), is_fine(key, value), "{text}");
         }
-        for key in SUPERVISOR_KEYS.map(|key| key.name) {
+        for key in SUPERVISOR_KEYS.iter().map(|key| key.name) {
             let text = format!("programs: {{}}\ntaskmaster: {{{key}: {value}}}\n");
             assert_eq!(parse(&text).is_ok(), is_fine(key, value), "{text}");
         }

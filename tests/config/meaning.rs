@@ -389,7 +389,7 @@ fn what_is_not_written_has_its_default() {
 #[test]
 fn the_defaults_of_the_table_are_the_defaults() {
     let written = |name: &str| PROGRAM_KEYS.iter().find(|key| key.name == name).unwrap().default;
-    for key in PROGRAM_KEYS.map(|key| key.name) {
+    for key in PROGRAM_KEYS.iter().map(|key| key.name) {
         // These say in words what happens; `cmd` has none.
         if !matches!(key, "cmd" | "workingdir" | "umask" | "restart_delay") {
             let quoted =
