@@ -1,10 +1,12 @@
 //! What users can say, whichever way it reaches us: one definition for the console, scripts and
 //! (later) the control socket.
 
+mod flags;
 mod parse;
 pub mod table;
 mod target;
 
+pub use flags::Flag;
 pub(crate) use parse::nearest;
 pub use parse::{LINE_BYTES_MAX, ParseError, parse};
 pub use target::Target;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::flags::{self, Given};
 use super::table::{self, ROWS, Row, Verb};
 use super::{Command, Order, Query, Target};
 use crate::signal::Signal;
@@ -14,6 +15,12 @@ pub const LINE_BYTES_MAX: usize = 4096;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError(String);
 
+impl ParseError {
+    pub(super) fn new(text: String) -> ParseError {
+        ParseError(text)
+    }
+}
+
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -23,7 +30,7 @@ impl fmt::Display for ParseError {
 /// Parses one line; `None` is a line that says nothing (blank, or a `#` comment).
 ///
 /// # Errors
-/// An unknown command, missing or superfluous arguments, no such signal.
+/// An unknown command or flag, missing or superfluous arguments, no such signal.
 pub fn parse(line: &str) -> Result<Option<Command>, ParseError> {
     if line.len() > LINE_BYTES_MAX {
         return Err(ParseError(format!("a line of more than {LINE_BYTES_MAX} bytes is no command")));
@@ -34,10 +41,12 @@ pub fn parse(line: &str) -> Result<Option<Command>, ParseError> {
     };
     let row = table::find(name).ok_or_else(|| unknown(name))?;
     let words: Vec<&str> = words.collect();
-    command(row, &words).map(Some)
+    let given = flags::take(row, &words)?;
+    command(row, &given).map(Some)
 }
 
-fn command(row: &'static Row, words: &[&str]) -> Result<Command, ParseError> {
+fn command(row: &'static Row, given: &Given) -> Result<Command, ParseError> {
+    let words = given.words.as_slice();
     let targets = |words: &[&str]| -> Vec<Target> { words.iter().copied().map(Target::parse).collect() };
     let some_targets = |words: &[&str]| match words {
         [] => Err(usage(row)),
@@ -74,7 +83,7 @@ fn command(row: &'static Row, words: &[&str]) -> Result<Command, ParseError> {
 }
 
 fn usage(row: &Row) -> ParseError {
-    ParseError(format!("usage: {} {}", row.names[0], row.arguments).trim_end().to_owned())
+    ParseError(format!("usage: {}", row.usage()))
 }
 
 fn unknown(name: &str) -> ParseError {
@@ -124,6 +133,7 @@ mod tests {
         assert_eq!(error("\u{1b}[2J"), "\\u{1b}[2J: unknown command; try 'help'");
         assert_eq!(error("start"), "usage: start TARGET...");
         assert_eq!(error("exit now"), "usage: exit");
+        assert_eq!(error("start -x w"), "start takes no flags such as -x; '--' ends them");
         assert_eq!(error("signal"), "usage: signal SIGNAL TARGET...");
         assert_eq!(error("signal TERM"), "usage: signal SIGNAL TARGET...");
         assert_eq!(error("signal TREM w"), "TREM: no such signal (did you mean 'TERM'?)");

@@ -1,11 +1,16 @@
 //! The one list of commands: it feeds the parser, help, and whatever completes or documents them.
 
+use super::flags::Flag;
+
 /// One command.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Row {
     /// Its name first, then other names of it.
     pub names: &'static [&'static str],
-    /// Its arguments, as help shows them.
+    /// Its flags, which may stand anywhere behind its name.
+    pub flags: &'static [Flag],
+    /// Its arguments, as help shows them: `TARGET...`, `[COMMAND]`, `stdout|stderr`. Completion reads
+    /// this, too.
     pub arguments: &'static str,
     /// What it does, in one line.
     pub summary: &'static str,
@@ -37,6 +42,7 @@ a state such as @FATAL, or all.";
 pub const ROWS: &[Row] = &[
     Row {
         names: &["status"],
+        flags: &[],
         arguments: "[TARGET...]",
         summary: "show state, pid, uptime and what happened last",
         details: "Shows every instance, or those named, in the order of the configuration.",
@@ -44,6 +50,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         names: &["start"],
+        flags: &[],
         arguments: "TARGET...",
         summary: "start instances",
         details: "Finished when each of them is RUNNING or FATAL. An instance that waits for a retry is\n\
@@ -52,6 +59,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         names: &["stop"],
+        flags: &[],
         arguments: "TARGET...",
         summary: "stop instances",
         details: "Sends each its stopsignal and, after its stoptime, SIGKILL. Finished when each of them\n\
@@ -60,6 +68,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         names: &["restart"],
+        flags: &[],
         arguments: "TARGET...",
         summary: "stop instances if they run, then start them",
         details: "Finished when each of them is RUNNING again, or FATAL.",
@@ -67,6 +76,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         names: &["signal"],
+        flags: &[],
         arguments: "SIGNAL TARGET...",
         summary: "send a signal to the processes of instances",
         details: "SIGNAL is a name or a number: HUP, SIGHUP, 1. Only the process that was started gets it,\n\
@@ -75,6 +85,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         names: &["pid"],
+        flags: &[],
         arguments: "[TARGET...]",
         summary: "show process ids; the supervisor's own without a target",
         details: "One line for each instance that has a process: its pid if one instance is named by\n\
@@ -83,6 +94,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         names: &["help", "?"],
+        flags: &[],
         arguments: "[COMMAND]",
         summary: "show this list, or more about one command",
         details: "The same list feeds every face of the supervisor.",
@@ -90,6 +102,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         names: &["version"],
+        flags: &[],
         arguments: "",
         summary: "show the version",
         details: "The version of the supervisor that answers.",
@@ -97,6 +110,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         names: &["exit", "quit", "shutdown"],
+        flags: &[],
         arguments: "",
         summary: "stop everything gracefully, then leave",
         details: "Programs of a higher priority number stop first. On a terminal, Ctrl-D does the same.",
@@ -111,19 +125,25 @@ pub fn find(name: &str) -> Option<&'static Row> {
 
 /// The answer to `help`.
 pub fn help() -> Vec<String> {
-    let usage = |row: &Row| format!("{} {}", row.names[0], row.arguments).trim_end().to_owned();
-    let width = ROWS.iter().map(|row| usage(row).len()).max().unwrap_or(0);
-    let rows = ROWS.iter().map(|row| format!("  {:width$}  {}", usage(row), row.summary));
+    let width = ROWS.iter().map(|row| row.usage().len()).max().unwrap_or(0);
+    let rows = ROWS.iter().map(|row| format!("  {:width$}  {}", row.usage(), row.summary));
     let targets = TARGETS.lines().map(str::to_owned);
     ["Commands:".to_owned()].into_iter().chain(rows).chain([String::new()]).chain(targets).collect()
 }
 
 impl Row {
+    /// `status [-w] [TARGET...]`.
+    pub fn usage(&self) -> String {
+        let flags: String = self.flags.iter().map(|flag| format!(" [{}]", flag.usage())).collect();
+        format!("{}{flags} {}", self.names[0], self.arguments).trim_end().to_owned()
+    }
+
     /// The answer to `help NAME`.
     pub fn help(&self) -> Vec<String> {
-        let usage = format!("{} {}", self.names[0], self.arguments);
-        let mut lines = vec![format!("{} - {}", usage.trim_end(), self.summary)];
+        let mut lines = vec![format!("{} - {}", self.usage(), self.summary)];
         lines.extend(self.details.lines().map(|line| format!("  {line}")));
+        let width = self.flags.iter().map(|flag| flag.forms().len()).max().unwrap_or(0);
+        lines.extend(self.flags.iter().map(|flag| format!("  {:width$}  {}", flag.forms(), flag.summary)));
         if self.names.len() > 1 {
             lines.push(format!("  Also written: {}", self.names[1..].join(", ")));
         }
