@@ -28,6 +28,7 @@ pub(super) enum Verb {
     Restart,
     Signal,
     Pid,
+    Messages,
     Help,
     Version,
     Exit,
@@ -91,6 +92,15 @@ pub const ROWS: &[Row] = &[
         details: "One line for each instance that has a process: its pid if one instance is named by\n\
                   NAME:N, otherwise its name and pid.",
         verb: Verb::Pid,
+    },
+    Row {
+        names: &["messages"],
+        flags: &[],
+        arguments: "[none|problems|all]",
+        summary: "show or set what the console tells unasked",
+        details: "problems (the default): what ends unexpectedly, cannot start or becomes FATAL, and what\n\
+                  recovers. all: every change that lasts. Many at once are told in one line.",
+        verb: Verb::Messages,
     },
     Row {
         names: &["help", "?"],
