@@ -299,8 +299,10 @@ impl Console {
         let Some(progress) = open.find(|progress| progress.request == request) else { return false };
         let shown = progress.take(line);
         let is_shown = is_waited_for || line.starts_with("ERROR ");
-        if let Some(shown) = shown.filter(|_| is_shown) {
-            self.tell(&shown);
+        match shown.filter(|_| is_shown) {
+            Some(shown) if is_waited_for => self.say(&shown),
+            Some(shown) => self.tell(&shown),
+            None => {}
         }
         if let Some(screen) = &mut self.screen {
             screen.mark_stale();
@@ -352,15 +354,11 @@ impl Console {
         if self.is_interactive { self.tell(text) } else { output::complain(text) }
     }
 
-    /// A line that may come while a command is being typed.
+    /// A line for a terminal that may come while a command is being typed.
     fn tell(&mut self, text: &str) {
         if self.output.is_clogged() {
             // The terminal takes nothing; the log has it.
-        } else if self.screen.is_some()
-            || self.is_prompt_due
-            || self.waiting_for.is_some()
-            || !self.is_interactive
-        {
+        } else if self.screen.is_some() || self.is_prompt_due || self.waiting_for.is_some() {
             self.say(text);
         } else {
             self.output.line_above_prompt(text, editor::PROMPT);
