@@ -6,12 +6,13 @@
 //! the poll has no timeout.
 //!
 //! - `effects`: performs the core's actions and spawns; `answers`: questions from console and HTTP
-//! - `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
+//! - `status`: the table; `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
 
 mod answers;
 mod effects;
 mod last_resort;
 mod news;
+mod status;
 
 pub(crate) use last_resort::run;
 
@@ -156,7 +157,8 @@ impl EventLoop {
             || self.http.as_ref().is_some_and(|http| http.requests_len() > 0);
         let http_deadline = self.http.as_ref().and_then(Server::next_deadline);
         let deadlines = [self.supervisor.next_deadline(), http_deadline, self.news.next_deadline()];
-        let deadline = deadlines.into_iter().flatten().min();
+        let deadlines = deadlines.into_iter().chain([self.console.next_deadline()]);
+        let deadline = deadlines.flatten().min();
         let timeout = match deadline {
             _ if is_busy => Some(std::time::Duration::ZERO),
             Some(deadline) => Some(self.clock.until(deadline)),
@@ -205,6 +207,7 @@ impl EventLoop {
 
     /// Nothing that was said in a turn waits for the next.
     fn end_turn(&mut self) {
+        self.refresh_watch();
         self.console.flush(self.poll.registry());
         self.journal.write_pending();
     }
