@@ -20,12 +20,11 @@ use std::path::PathBuf;
 use mio::{Events, Poll, Registry};
 
 use crate::command::{Order, RequestId};
-use crate::config::{Config, SupervisorSpec};
+use crate::config::{Config, Rotation, SupervisorSpec};
 use crate::io::clock::Clock;
 use crate::io::console::Console;
 use crate::io::http::Server;
 use crate::io::journal::Journal;
-use crate::io::log_file::Rotation;
 use crate::io::output::Pipes;
 use crate::io::process::{FileLimit, Launcher, Processes, Usages};
 use crate::io::reason::reason;
