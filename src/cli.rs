@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config, Diagnostic, Source};
 use crate::event_loop::{self, Outcome, Settings};
+use crate::io::console::ColorChoice;
 use crate::io::{config_file, preflight};
 
 /// A runtime failure.
@@ -47,6 +48,9 @@ struct Run {
     /// Take no commands from standard input
     #[arg(long)]
     no_console: bool,
+    /// Whether the console has colours: auto, always or never
+    #[arg(long, value_name = "WHEN")]
+    color: Option<ColorChoice>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +80,7 @@ impl Run {
             http: self.http.or(other.http),
             log_level: self.log_level.or(other.log_level),
             no_console: self.no_console || other.no_console,
+            color: self.color.or(other.color),
         }
     }
 }
@@ -127,7 +132,8 @@ fn supervise(config_name: PathBuf, loaded: Result<Config, Invalid>, run: Run) ->
         config.supervisor.loglevel = level;
     }
     let warnings = preflight::inspect(&config, &config_name);
-    match event_loop::run(Settings { config, config_name, console: !run.no_console, warnings }) {
+    let color = run.color.unwrap_or_default();
+    match event_loop::run(Settings { config, config_name, console: !run.no_console, color, warnings }) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Abandoned(_)) => ExitCode::from(FAILED),
         Err(error) => {

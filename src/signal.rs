@@ -37,6 +37,8 @@ impl Signal {
     pub const CONT: Signal = Signal(18);
     /// SIGSTOP.
     pub const STOP: Signal = Signal(19);
+    /// SIGWINCH.
+    pub const WINCH: Signal = Signal(28);
 
     /// The signal of this number, if Linux has it.
     pub fn from_number(number: i32) -> Option<Signal> {

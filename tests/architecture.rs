@@ -116,10 +116,14 @@ const ROOMS: [Room; 22] = [
             "nix",
             "log",
             "std",
+            "tui_input",
+            "unicode_width",
+            "vte",
             "crate::command",
             "crate::io::token",
             "crate::io::reason",
             "crate::time",
+            "crate::view",
         ],
     },
     Room {
@@ -161,7 +165,7 @@ const IO: &[&str] = &[
 const NOT_IN_IO: [&str; 2] = ["supervisor::Supervisor", "event_loop"];
 
 /// What a path can begin with; crates that are missing here would be overlooked.
-const CRATES: [&str; 18] = [
+const CRATES: [&str; 21] = [
     "std",
     "crate",
     "super",
@@ -180,6 +184,9 @@ const CRATES: [&str; 18] = [
     "strsim",
     "shell_words",
     "annotate_snippets",
+    "tui_input",
+    "unicode_width",
+    "vte",
 ];
 
 const FUNCTION_LINES_MAX: usize = 70;

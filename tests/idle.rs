@@ -79,6 +79,21 @@ fn with_a_terminal_that_was_closed() {
     running.stop();
 }
 
+/// A line that is half typed, a suggestion behind it, an ESC that may begin a sequence: none of it
+/// needs to be looked after.
+#[test]
+fn with_somebody_who_thinks_while_typing() {
+    let site = Site::new(PROGRAMS);
+    let mut terminal = Terminal::open();
+    let mut command = site.command();
+    terminal.attach(&mut command);
+    let running = site.start(&mut command);
+    terminal.press("version\rver\u{1b}");
+    terminal.expect_rows(&["taskmaster 0.1.0", "taskmaster> version"]);
+    assert_idle(&running);
+    running.stop();
+}
+
 #[test]
 fn with_a_dead_standard_output() {
     let site = Site::new(PROGRAMS);

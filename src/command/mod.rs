@@ -1,11 +1,13 @@
 //! What users can say, whichever way it reaches us: one definition for the console, scripts and
 //! (later) the control socket.
 
+mod complete;
 mod flags;
 mod parse;
 pub mod table;
 mod target;
 
+pub use complete::{Completion, Names, complete};
 pub use flags::Flag;
 pub(crate) use parse::nearest;
 pub use parse::{LINE_BYTES_MAX, ParseError, parse};

@@ -2,11 +2,11 @@
 //! known.
 
 use super::EventLoop;
-use crate::command::{self, Command, Query, Target, table};
+use crate::command::{self, Command, Completion, Names, Query, Target, table};
 use crate::http::{self, Refusal, Request, Response, Route};
 use crate::io::console::Said;
 use crate::slots::Key;
-use crate::supervisor::Event;
+use crate::supervisor::{Event, Program, State};
 use crate::view::{self, About, Snapshot};
 
 impl EventLoop {
@@ -18,6 +18,10 @@ impl EventLoop {
             match said {
                 Said::Leave => self.shut_down(),
                 Said::Line(line) => self.take_line(&line),
+                Said::Complete(line) => {
+                    let completion = self.complete(&line);
+                    self.console.offer(&completion);
+                }
             }
         }
     }
@@ -36,6 +40,12 @@ impl EventLoop {
                 self.handle(Event::Order { request, order });
             }
         }
+    }
+
+    fn complete(&self, line: &str) -> Completion {
+        let programs = self.supervisor.programs().iter().map(Program::spec);
+        let programs = programs.map(|spec| (spec.name.as_str(), spec.numprocs)).collect();
+        command::complete(line, &Names { programs, states: &State::NAMES })
     }
 
     fn look_up(&mut self, query: &Query) -> Vec<String> {

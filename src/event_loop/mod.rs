@@ -22,7 +22,7 @@ use mio::{Events, Poll, Registry};
 use crate::command::{Order, RequestId};
 use crate::config::{Config, Rotation, SupervisorSpec};
 use crate::io::clock::Clock;
-use crate::io::console::Console;
+use crate::io::console::{ColorChoice, Console};
 use crate::io::http::Server;
 use crate::io::journal::Journal;
 use crate::io::output::Pipes;
@@ -45,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) config_name: PathBuf,
     /// Whether commands are read from standard input.
     pub(crate) console: bool,
+    /// Whether the console has colours.
+    pub(crate) color: ColorChoice,
     /// Shortcomings of the configuration, to be logged.
     pub(crate) warnings: Vec<String>,
 }
@@ -85,7 +87,7 @@ impl EventLoop {
     /// # Errors
     /// What the system refused, in one line.
     pub(crate) fn new(settings: Settings) -> io::Result<EventLoop> {
-        let Settings { config, config_name, console, warnings } = settings;
+        let Settings { config, config_name, console, color, warnings } = settings;
         let spec = config.supervisor.clone();
         let rotation = Rotation { max_bytes: spec.logfile_maxbytes, backups: spec.logfile_backups };
         let journal = Journal::install(&spec.logfile, rotation, spec.loglevel)?;
@@ -106,7 +108,7 @@ impl EventLoop {
             processes: Processes::new(),
             usages: Usages::new(),
             pipes: Pipes::new(),
-            console: Console::open(poll.registry(), console),
+            console: Console::open(poll.registry(), console, color),
             http: spec.http.map(Server::new),
             journal,
             spec,
@@ -207,6 +209,8 @@ impl EventLoop {
                     self.handle(Event::ShutdownSignal);
                 }
                 Notice::Hangup => self.hangup(),
+                Notice::Resized => self.console.resized(),
+                Notice::Continued => self.console.continued(),
                 Notice::Reopen => {
                     log::info!("SIGUSR2: reopening log files");
                     self.pipes.reopen();

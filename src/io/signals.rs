@@ -20,6 +20,10 @@ pub(crate) enum Notice {
     Hangup,
     /// SIGUSR2: reopen all log files.
     Reopen,
+    /// SIGWINCH: the terminal has another size.
+    Resized,
+    /// SIGCONT: we were stopped for a while.
+    Continued,
 }
 
 /// The handlers and their self-pipe.
@@ -28,8 +32,16 @@ pub(crate) struct Signals {
     hangup_was_ignored: bool,
 }
 
-const HANDLED: [Signal; 6] =
-    [Signal::CHLD, Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP, Signal::USR2];
+const HANDLED: [Signal; 8] = [
+    Signal::CHLD,
+    Signal::TERM,
+    Signal::INT,
+    Signal::QUIT,
+    Signal::HUP,
+    Signal::USR2,
+    Signal::WINCH,
+    Signal::CONT,
+];
 /// Signals that would end us by default, though nobody who sends them means that: a stray USR1, a
 /// timer of somebody's, a log file at its size limit (XFSZ; the write fails with EFBIG then). They are
 /// handled rather than ignored, because children would inherit that.
@@ -69,6 +81,8 @@ impl Signals {
             Signal::CHLD => Some(Notice::ChildEnded),
             Signal::HUP => Some(Notice::Hangup),
             Signal::USR2 => Some(Notice::Reopen),
+            Signal::WINCH => Some(Notice::Resized),
+            Signal::CONT => Some(Notice::Continued),
             signal => Some(Notice::Shutdown(signal)),
         };
         self.pipe.pending().filter_map(notice).collect()

@@ -1,7 +1,9 @@
 //! What users see of the state: rows built once, and their renderings. Read-only and pure.
 
 pub mod json;
+mod line;
 mod snapshot;
 pub mod table;
 
+pub use line::{Line, Style};
 pub use snapshot::{About, ProcessRow, ProgramRows, Snapshot, Usage, take};

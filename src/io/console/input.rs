@@ -1,6 +1,7 @@
-//! Standard input as lines, without ever blocking on it and without O_NONBLOCK: that flag would
+//! Standard input as lines or as keys, without ever blocking on it and without O_NONBLOCK: that flag would
 //! belong to everybody who shares the terminal or the pipe, and outlive us.
 
+use std::collections::VecDeque;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 
@@ -9,13 +10,14 @@ use mio::{Interest, Registry};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::keys::{Decoder, Key};
 use super::terminal::{INTERRUPT, SUSPEND};
 use crate::command::LINE_BYTES_MAX;
 use crate::io::token::Source;
 
 const STDIN: i32 = 0;
-/// What is typed or piped ahead of a command that is being waited for, in bytes; more stays with the
-/// writer.
+/// What is typed or piped ahead of a command that is being waited for, in bytes or keys; more stays
+/// with the writer.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
 /// Reads in search of one line; /dev/zero has none.
 const FILLS_MAX: usize = 16;
@@ -24,6 +26,8 @@ const FILLS_MAX: usize = 16;
 pub(super) enum Read {
     /// A line, without its end.
     Line(String),
+    /// A key, for the editor.
+    Key(Key),
     /// Ctrl-C on a terminal; the line it ended is dropped.
     Interrupt { line_was_empty: bool },
     /// Ctrl-Z on a terminal; the line it ended is dropped.
@@ -41,6 +45,13 @@ pub(super) struct Input {
     kind: Kind,
     readiness: Readiness,
     pending: Vec<u8>,
+    /// With an editor, bytes become keys as they are read.
+    keys: Option<Keys>,
+}
+
+struct Keys {
+    decoder: Decoder,
+    ahead: VecDeque<Key>,
 }
 
 /// What is known of standard input without asking.
@@ -76,11 +87,16 @@ impl Input {
             (Err(_), _) => Kind::Closed,
         };
         let readiness = if kind == Kind::Closed { Readiness::Drained } else { Readiness::Readable };
-        Input { kind, readiness, pending: Vec::new() }
+        Input { kind, readiness, pending: Vec::new(), keys: None }
+    }
+
+    /// Gives keys instead of lines from now on.
+    pub(super) fn read_keys(&mut self) {
+        self.keys = Some(Keys { decoder: Decoder::new(), ahead: VecDeque::new() });
     }
 
     pub(super) fn none() -> Input {
-        Input { kind: Kind::Closed, readiness: Readiness::Drained, pending: Vec::new() }
+        Input { kind: Kind::Closed, readiness: Readiness::Drained, pending: Vec::new(), keys: None }
     }
 
     pub(super) fn is_terminal(&self) -> bool {
@@ -98,26 +114,27 @@ impl Input {
 
     /// Whether there may be something that has not been read, and there is room for it.
     pub(super) fn is_unread(&self) -> bool {
-        self.readiness == Readiness::Readable && self.pending.len() < AHEAD_BYTES_MAX
+        let ahead = self.pending.len() + self.keys.as_ref().map_or(0, |keys| keys.ahead.len());
+        self.readiness == Readiness::Readable && ahead < AHEAD_BYTES_MAX
     }
 
     pub(super) fn may_have_line(&self) -> bool {
         match self.readiness {
             Readiness::Readable => true,
-            Readiness::Drained => self.pending.contains(&b'\n'),
+            Readiness::Drained => match &self.keys {
+                Some(keys) => !keys.ahead.is_empty(),
+                None => self.pending.contains(&b'\n'),
+            },
             Readiness::Paused => false,
         }
     }
 
-    /// The next line. With `only_keys`, lines stay where they are and only Ctrl-C and
-    /// Ctrl-Z are looked for.
-    pub(super) fn next(&mut self, registry: &Registry, only_keys: bool) -> Read {
+    /// The next line or key. With `only_urgent`, all stays where it is and only Ctrl-C and Ctrl-Z are
+    /// looked for.
+    pub(super) fn next(&mut self, registry: &Registry, only_urgent: bool) -> Read {
         for _ in 0..FILLS_MAX {
-            if let Some(key) = self.take_key() {
-                return key;
-            }
-            if !only_keys && let Some(line) = self.take_line() {
-                return Read::Line(line);
+            if let Some(read) = self.take(only_urgent) {
+                return read;
             }
             if !self.is_unread() {
                 return Read::Nothing;
@@ -129,8 +146,8 @@ impl Input {
                     return Read::Nothing;
                 }
                 // Ctrl-D. While a command is waited for, it means nothing.
-                Fill::End if self.is_terminal() && !self.is_hung_up() => {
-                    if !only_keys {
+                Fill::End if self.is_terminal() && self.keys.is_none() && !self.is_hung_up() => {
+                    if !only_urgent {
                         return Read::Leave;
                     }
                 }
@@ -139,6 +156,16 @@ impl Input {
         }
         // There is more, and the loop comes back for it; but first it is somebody else's turn.
         Read::Nothing
+    }
+
+    fn take(&mut self, only_urgent: bool) -> Option<Read> {
+        if let Some(keys) = &mut self.keys {
+            return if only_urgent { keys.take_urgent() } else { keys.ahead.pop_front() }.map(Read::Key);
+        }
+        match self.take_key() {
+            None if !only_urgent => self.take_line().map(Read::Line),
+            key => key,
+        }
     }
 
     /// Ctrl-C or Ctrl-Z. Everything typed ahead goes too, as it does with a terminal's own.
@@ -186,7 +213,10 @@ impl Input {
         match nix::unistd::read(io::stdin(), &mut chunk) {
             Ok(0) => Fill::End,
             Ok(count) => {
-                self.pending.extend_from_slice(&chunk[..count]);
+                match &mut self.keys {
+                    Some(keys) => keys.ahead.extend(keys.decoder.feed(&chunk[..count])),
+                    None => self.pending.extend_from_slice(&chunk[..count]),
+                }
                 Fill::Data
             }
             Err(nix::errno::Errno::EINTR | nix::errno::Errno::EAGAIN) => Fill::Nothing,
@@ -197,6 +227,18 @@ impl Input {
     /// Whether the terminal or the writer at the other end has gone.
     pub(super) fn is_hung_up(&self) -> bool {
         self.kind == Kind::Terminal && events().contains(PollFlags::POLLHUP)
+    }
+}
+
+impl Keys {
+    /// Ctrl-C drops what was typed ahead, as it does with a terminal's own; Ctrl-Z leaves it.
+    fn take_urgent(&mut self) -> Option<Key> {
+        let at = self.ahead.iter().position(|key| matches!(key, Key::Interrupt | Key::Suspend))?;
+        let key = self.ahead.remove(at);
+        if key == Some(Key::Interrupt) {
+            self.ahead.drain(..at);
+        }
+        key
     }
 }
 

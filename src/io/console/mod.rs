@@ -1,24 +1,39 @@
 //! The console: commands on standard input, answers on standard output.
 //!
-//! On a terminal there is a prompt and Ctrl-C and Ctrl-D mean something; on a pipe or a file there
-//! are lines and nothing else. Each command is finished before the next is read. The end of a pipe or
-//! file ends the console, not the supervision.
+//! On a terminal there is a prompt with a line editor, and Ctrl-C and Ctrl-D mean something; on a pipe
+//! or a file there are lines and nothing else. Each command is finished before the next is read. The
+//! end of a pipe or file ends the console, not the supervision.
+//!
+//! - `input`: bytes, lines, keys; `keys`: bytes to keys; `output`: what must not block; `terminal`: modes
+//! - `editor`: what keys do; `line`: the line itself; `history`; `painter`: pictures at the bottom of the
+//!   screen; `screen`: the editor with its picture
 
+mod color;
+mod editor;
+mod history;
 mod input;
+mod keys;
+mod line;
 mod output;
+mod painter;
+mod screen;
 mod terminal;
 
 use std::time::Duration;
 
 use mio::Registry;
 
-use crate::command::RequestId;
+use crate::command::{Completion, RequestId};
 use crate::time::Time;
+pub(crate) use color::ColorChoice;
+use editor::Asks;
 use input::{Input, Read};
+use keys::Key;
 use output::Output;
-use terminal::Terminal;
+use painter::Frame;
+use screen::Screen;
+use terminal::{Editing, Terminal};
 
-const PROMPT: &str = "taskmaster> ";
 /// Two Ctrl-C on an empty line within this time are `exit`.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 /// Commands that are answered in one turn of the loop, so that a long file of them cannot hold it.
@@ -31,6 +46,8 @@ pub(crate) enum Said {
     Line(String),
     /// To leave: Ctrl-D, or a second Ctrl-C.
     Leave,
+    /// To know what could stand at the end of this; the answer is [`Console::offer`].
+    Complete(String),
 }
 
 /// The console's state between turns.
@@ -41,34 +58,50 @@ pub(crate) struct Console {
     terminal: Option<Terminal>,
     /// Input and output are a terminal: there is somebody to talk with.
     is_interactive: bool,
+    /// The editor, on a terminal that is not dumb.
+    screen: Option<Screen>,
     had_controlling_terminal: bool,
     /// The order whose answer the next command waits for.
     waiting_for: Option<RequestId>,
     last_interrupt: Option<Time>,
     lines_left: u32,
+    /// The SIGCONT that ended our own stop is still to be told.
+    has_suspended: bool,
     /// A prompt is to be shown at the end of the turn, unless that is the last one.
     is_prompt_due: bool,
 }
 
 impl Console {
     /// Takes standard input and output; with `enabled` false, only output.
-    pub(crate) fn open(registry: &Registry, enabled: bool) -> Console {
-        let input = if enabled { Input::open(registry) } else { Input::none() };
+    pub(crate) fn open(registry: &Registry, enabled: bool, color: ColorChoice) -> Console {
+        let mut input = if enabled { Input::open(registry) } else { Input::none() };
         let output = Output::open();
         let is_interactive = input.is_terminal() && output.is_terminal();
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let screen = (is_interactive && !is_dumb).then(|| Screen::open(color.is_on(is_interactive)));
+        let editing = match (&screen, is_interactive) {
+            (Some(_), _) => Editing::Ours,
+            (None, true) => Editing::Kernel,
+            (None, false) => Editing::KernelWithInterrupt,
+        };
+        if screen.is_some() {
+            input.read_keys();
+        }
         let had_controlling_terminal = terminal::has_controlling_terminal();
         if had_controlling_terminal && !input.is_terminal() {
             terminal::ignore_suspend();
         }
         Console {
-            terminal: input.is_terminal().then(|| Terminal::open(is_interactive)),
+            terminal: input.is_terminal().then(|| Terminal::open(editing)),
             had_controlling_terminal,
             input,
             output,
             is_interactive,
+            screen,
             waiting_for: None,
             last_interrupt: None,
             lines_left: 0,
+            has_suspended: false,
             is_prompt_due: false,
         }
     }
@@ -76,7 +109,7 @@ impl Console {
     /// Greets on a terminal.
     pub(crate) fn greet(&mut self, text: &str) {
         if self.is_interactive {
-            self.output.line(text);
+            self.say(text);
         }
         self.prompt();
     }
@@ -89,6 +122,7 @@ impl Console {
     /// A new turn: so many commands may be taken.
     pub(crate) fn begin_turn(&mut self) {
         self.lines_left = LINES_PER_TURN;
+        self.has_suspended = false;
     }
 
     /// Whether a command is there to be taken without waiting for anything.
@@ -118,7 +152,13 @@ impl Console {
                     self.lines_left -= 1;
                     return Some(Said::Line(line));
                 }
+                Read::Key(key) => {
+                    if let Some(said) = self.press(key, now) {
+                        return Some(said);
+                    }
+                }
                 Read::Interrupt { line_was_empty } => {
+                    self.say("");
                     if let Some(leave) = self.interrupted(line_was_empty, now) {
                         return Some(leave);
                     }
@@ -126,13 +166,14 @@ impl Console {
                 Read::Suspend => self.suspend(),
                 Read::Leave => {
                     if self.is_interactive {
-                        self.output.line("");
+                        self.say("");
                     }
                     return Some(Said::Leave);
                 }
                 Read::Nothing => return None,
                 Read::Closed => {
                     self.terminal = None;
+                    self.screen = None;
                     self.is_interactive = false;
                     return None;
                 }
@@ -141,27 +182,91 @@ impl Console {
         None
     }
 
+    /// A key for the editor, or, while a command is waited for, Ctrl-C or Ctrl-Z.
+    fn press(&mut self, key: Key, now: Time) -> Option<Said> {
+        let screen = self.screen.as_mut()?;
+        let before = screen.editor.text().to_owned();
+        match screen.press(key) {
+            Asks::Nothing => {}
+            Asks::Complete(line) => return Some(Said::Complete(line)),
+            Asks::Run(line) => {
+                screen.commit(&mut self.output, &line);
+                self.lines_left -= 1;
+                return Some(Said::Line(line));
+            }
+            Asks::Interrupt { line_was_empty } => {
+                if self.waiting_for.is_none() {
+                    screen.commit(&mut self.output, &format!("{before}^C"));
+                }
+                return self.interrupted(line_was_empty, now);
+            }
+            Asks::Suspend => self.suspend(),
+            Asks::Clear => screen.clear(&mut self.output),
+            Asks::Leave => {
+                screen.commit(&mut self.output, "");
+                return Some(Said::Leave);
+            }
+        }
+        None
+    }
+
+    /// The answer to [`Said::Complete`].
+    pub(crate) fn offer(&mut self, completion: &Completion) {
+        if let Some(screen) = &mut self.screen {
+            screen.editor.offer(completion);
+            screen.mark_stale();
+        }
+    }
+
     fn suspend(&mut self) {
-        self.output.line("");
+        self.has_suspended = true;
+        match &mut self.screen {
+            Some(screen) => screen.leave(&mut self.output),
+            None => self.output.line(""),
+        }
         self.output.finish();
         if let Some(terminal) = &mut self.terminal {
             terminal.suspend();
+        }
+        if let Some(screen) = &mut self.screen {
+            screen.forget();
+            screen.resize();
         }
         if self.waiting_for.is_none() {
             self.prompt();
         }
     }
 
+    /// Somebody stopped and continued us without asking.
+    pub(crate) fn continued(&mut self) {
+        if std::mem::take(&mut self.has_suspended) {
+            return;
+        }
+        if let Some(terminal) = &mut self.terminal {
+            terminal.continued();
+        }
+        if let Some(screen) = &mut self.screen {
+            screen.forget();
+            screen.resize();
+        }
+    }
+
+    /// The terminal has another size.
+    pub(crate) fn resized(&mut self) {
+        if let Some(screen) = &mut self.screen {
+            screen.resize();
+        }
+    }
+
     fn interrupted(&mut self, line_was_empty: bool, now: Time) -> Option<Said> {
-        self.output.line("");
         if self.waiting_for.take().is_some() {
-            self.output.line("(the action goes on; 'status' shows how far it is)");
+            self.say("(the action goes on; 'status' shows how far it is)");
         } else if line_was_empty {
             if self.last_interrupt.is_some_and(|at| now - at <= LEAVE_WITHIN) {
                 return Some(Said::Leave);
             }
             self.last_interrupt = Some(now);
-            self.output.line("(to leave: 'exit', Ctrl-D, or Ctrl-C once more; it stops all programs)");
+            self.say("(to leave: 'exit', Ctrl-D, or Ctrl-C once more; it stops all programs)");
         }
         self.prompt();
         None
@@ -175,7 +280,7 @@ impl Console {
     /// A line of an answer; one that nobody waits for any more is dropped.
     pub(crate) fn reply(&mut self, request: RequestId, line: &str) {
         if self.waiting_for == Some(request) {
-            self.output.line(line);
+            self.say(line);
         }
     }
 
@@ -190,7 +295,7 @@ impl Console {
     /// The whole answer to a question.
     pub(crate) fn answer(&mut self, lines: &[String]) {
         for line in lines {
-            self.output.line(line);
+            self.say(line);
         }
         self.prompt();
     }
@@ -200,11 +305,21 @@ impl Console {
     pub(crate) fn warn(&mut self, text: &str) {
         if !self.is_interactive {
             output::complain(text);
-        } else if self.is_prompt_due {
-            self.output.line(text);
+        } else if self.output.is_clogged() {
+            // The terminal takes nothing; the log has it.
+        } else if self.screen.is_some() || self.is_prompt_due {
+            self.say(text);
         } else {
-            self.output.line_above_prompt(text, PROMPT);
+            self.output.line_above_prompt(text, editor::PROMPT);
         }
+    }
+
+    /// One line, above what is being typed.
+    fn say(&mut self, line: &str) {
+        if let Some(screen) = &mut self.screen {
+            screen.erase(&mut self.output);
+        }
+        self.output.line(line);
     }
 
     /// Whether the terminal that we were started on has gone.
@@ -216,17 +331,43 @@ impl Console {
     /// Writes what this turn has said, as far as standard output takes it.
     pub(crate) fn flush(&mut self, registry: &Registry) {
         if std::mem::take(&mut self.is_prompt_due) {
-            self.output.text(PROMPT);
+            self.output.text(editor::PROMPT);
+        }
+        if let Some(screen) = &mut self.screen
+            && !self.output.is_clogged()
+            && terminal::is_in_foreground()
+        {
+            let other = self.waiting_for.map(|_| Frame::default());
+            screen.draw(&mut self.output, other.as_ref());
+        }
+        if self.is_interactive && terminal::stops_writers() {
+            // We would be stopped with all that we supervise; the log has it.
+            self.output.drop_all();
         }
         self.output.flush(registry);
     }
 
     /// Gives the last words up to a second.
     pub(crate) fn finish(&mut self) {
+        if let Some(screen) = &mut self.screen {
+            screen.leave(&mut self.output);
+        }
         self.output.finish();
     }
 
     fn prompt(&mut self) {
-        self.is_prompt_due = self.is_interactive;
+        match &mut self.screen {
+            Some(screen) => screen.mark_stale(),
+            None => self.is_prompt_due = self.is_interactive,
+        }
+    }
+}
+
+/// However we come to an end, the terminal is left as it should be.
+impl Drop for Console {
+    fn drop(&mut self) {
+        if self.screen.is_some() && terminal::is_in_foreground() {
+            self.finish();
+        }
     }
 }

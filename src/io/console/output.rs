@@ -15,6 +15,7 @@ use mio::{Interest, Registry};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::painter::harmless;
 use crate::io::token::Source;
 
 /// With more than this waiting to be written, no further command is read and messages are dropped.
@@ -59,24 +60,25 @@ impl Output {
 
     /// One line. Names and reasons may come from hostile hands, so a terminal gets no control bytes.
     pub(super) fn line(&mut self, line: &str) {
-        if self.is_terminal && line.contains(char::is_control) {
-            let harmless =
-                |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-            self.text(&line.chars().map(harmless).collect::<String>());
+        if self.is_terminal {
+            self.text(&harmless(line));
         } else {
             self.text(line);
         }
         self.text("\n");
     }
 
-    /// A message while a command may be half typed: it takes the prompt's line, and the prompt comes
-    /// back below it. Dropped when the terminal takes nothing.
+    /// A message while a command may be half typed, on a terminal that cannot do better: it takes the
+    /// prompt's line, and the prompt comes back below it.
     pub(super) fn line_above_prompt(&mut self, line: &str, prompt: &str) {
-        if !self.is_clogged() {
-            self.text("\r");
-            self.line(line);
-            self.text(prompt);
-        }
+        self.text("\r");
+        self.line(line);
+        self.text(prompt);
+    }
+
+    /// Forgets what was not written.
+    pub(super) fn drop_all(&mut self) {
+        self.queue.clear();
     }
 
     /// Writes as much as it takes.
