@@ -71,6 +71,10 @@ fn command(row: &'static Row, given: &Given) -> Result<Command, ParseError> {
             [name] => Command::Query(Query::Help(Some(table::find(name).ok_or_else(|| unknown(name))?))),
             _ => return Err(usage(row)),
         },
+        Verb::Reopen => {
+            nothing()?;
+            Command::Query(Query::Reopen)
+        }
         Verb::Version => {
             nothing()?;
             Command::Query(Query::Version)

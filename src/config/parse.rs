@@ -10,9 +10,7 @@ use super::diagnostic::{Diagnostic, Position, SHOWN_MAX};
 use super::document::{self, Node, Step, TEXT_BYTES_MAX, To};
 use super::field::{Field, Problem, World, key_path};
 use super::schema::{Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
-use super::spec::{
-    Autorestart, Config, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec,
-};
+use super::spec::{Autorestart, Config, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec};
 use super::template::Template;
 use super::values::NUMPROCS_MAX;
 use super::{Source, foreign, values};

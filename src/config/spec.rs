@@ -68,6 +68,17 @@ pub struct ProgramSpec {
     pub restart_delay: Option<Duration>,
 }
 
+/// Up to so many instances, a discarded stderr still goes through a pipe, so that `why` can show its
+/// last lines. Beyond that the descriptors are worth more.
+const HEARD_INSTANCES_MAX: u32 = 64;
+
+impl ProgramSpec {
+    /// Whether the last lines of its stderr are kept in memory although it is discarded.
+    pub fn hears_discarded_stderr(&self) -> bool {
+        self.stderr == Output::Discard && self.numprocs <= HEARD_INSTANCES_MAX
+    }
+}
+
 /// `autorestart`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Autorestart {

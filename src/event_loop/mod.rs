@@ -126,6 +126,9 @@ impl EventLoop {
     pub(crate) fn run(&mut self) -> io::Result<Outcome> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         self.bind_http();
+        if self.console.is_interactive() {
+            self.pipes.speak_through_console();
+        }
         self.greet();
         self.handle(Event::Boot);
         loop {
@@ -148,7 +151,8 @@ impl EventLoop {
             || self.console.has_more()
             || self.http.as_ref().is_some_and(|http| http.requests_len() > 0);
         let http_deadline = self.http.as_ref().and_then(Server::next_deadline);
-        let deadline = [self.supervisor.next_deadline(), http_deadline].into_iter().flatten().min();
+        let deadlines = [self.supervisor.next_deadline(), http_deadline, self.pipes.next_deadline()];
+        let deadline = deadlines.into_iter().flatten().min();
         let timeout = match deadline {
             _ if is_busy => Some(std::time::Duration::ZERO),
             Some(deadline) => Some(self.clock.until(deadline)),
@@ -164,13 +168,21 @@ impl EventLoop {
     }
 
     fn turn(&mut self, events: &Events) {
+        self.pipes.begin_turn(self.now);
         let mut has_signals = false;
         for event in events {
             match Source::from_token(event.token()) {
                 Some(Source::Signals) => has_signals = true,
                 Some(Source::Pipe(key)) => self.pipes.mark_ready(key),
                 Some(Source::ConsoleInput) => self.console.mark_readable(),
-                Some(Source::HttpListener | Source::HttpConnection(_) | Source::ConsoleOutput) | None => {}
+                Some(
+                    Source::HttpListener
+                    | Source::HttpConnection(_)
+                    | Source::ConsoleOutput
+                    | Source::VoiceOut
+                    | Source::VoiceErr,
+                )
+                | None => {}
             }
         }
         if has_signals {
@@ -186,7 +198,14 @@ impl EventLoop {
                 Some(Source::HttpConnection(key)) => {
                     self.with_http(|http, registry, now| http.ready(registry, now, key));
                 }
-                Some(Source::Signals | Source::Pipe(_) | Source::ConsoleInput | Source::ConsoleOutput)
+                Some(
+                    Source::Signals
+                    | Source::Pipe(_)
+                    | Source::ConsoleInput
+                    | Source::ConsoleOutput
+                    | Source::VoiceOut
+                    | Source::VoiceErr,
+                )
                 | None => {}
             }
         }
@@ -196,6 +215,9 @@ impl EventLoop {
 
     /// Nothing that was said in a turn waits for the next.
     fn end_turn(&mut self) {
+        for line in self.pipes.take_console_lines() {
+            self.console.warn(&line);
+        }
         self.console.flush(self.poll.registry());
         self.journal.write_pending();
     }
@@ -213,11 +235,15 @@ impl EventLoop {
                 Notice::Continued => self.console.continued(),
                 Notice::Reopen => {
                     log::info!("SIGUSR2: reopening log files");
-                    self.pipes.reopen();
-                    self.journal.reopen();
+                    self.reopen_logs();
                 }
             }
         }
+    }
+
+    fn reopen_logs(&mut self) {
+        self.pipes.reopen();
+        self.journal.reopen();
     }
 
     /// SIGHUP comes from a terminal that closes, unless nohup said not to care, or from somebody who

@@ -365,7 +365,12 @@ mod tests {
         std::os::unix::fs::symlink(directory.path().join("target"), &path).unwrap();
         let opened = LogFile::open(&path, Rotation::NEVER);
         if Uid::effective().is_root() {
-            assert!(opened.unwrap_err().to_string().ends_with("is a symbolic link, which is not followed as root"));
+            assert!(
+                opened
+                    .unwrap_err()
+                    .to_string()
+                    .ends_with("is a symbolic link, which is not followed as root")
+            );
         } else {
             opened.unwrap();
         }

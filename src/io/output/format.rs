@@ -25,7 +25,9 @@ impl Style {
             LogFormat::Raw => Style::Raw,
             LogFormat::Timestamp => Style::Timestamp,
             // Names of programs are made of characters that need no escapes.
-            LogFormat::Json => Style::Json(format!("\"process\":\"{process}\",\"stream\":\"{stream}\"").into()),
+            LogFormat::Json => {
+                Style::Json(format!("\"process\":\"{process}\",\"stream\":\"{stream}\"").into())
+            }
         }
     }
 
@@ -145,7 +147,8 @@ mod tests {
             assert_eq!((&object["process"], &object["stream"]), (&"w:0".into(), &"stderr".into()));
             let message = object["message"].as_str().unwrap().as_bytes().to_vec();
             let hex = |text: &str| {
-                let digits: Vec<u8> = text.bytes().map(|digit| (digit as char).to_digit(16).unwrap() as u8).collect();
+                let digits: Vec<u8> =
+                    text.bytes().map(|digit| (digit as char).to_digit(16).unwrap() as u8).collect();
                 digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect::<Vec<u8>>()
             };
             let kept = object["message_hex"].as_str().map_or(message, hex);

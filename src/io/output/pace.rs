@@ -70,7 +70,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    const fn at(microseconds: u64) -> Time {
+    fn at(microseconds: u64) -> Time {
         Time::since_start(Duration::from_micros(microseconds))
     }
 

@@ -17,9 +17,9 @@ use super::format::Style;
 use super::pace::{Pace, REST};
 use super::recent::Recent;
 use super::sinks::{Counts, Sinks};
+use super::stream::{Destination, LogRules, Out, Stream};
 use super::voices::{Voice, Voices};
-use crate::config::{LogFull, Rotation};
-use crate::io::clock;
+use crate::config::Rotation;
 use crate::io::token::Source;
 use crate::slots::{Key, Slots};
 use crate::time::Time;
@@ -69,35 +69,6 @@ struct Pipe {
     pace: Pace,
 }
 
-/// Where a pipe's data goes and how it is written there: held open until the stream is given to a
-/// pipe or closed.
-#[derive(Debug)]
-pub(crate) struct Stream {
-    destination: Destination,
-    style: Style,
-    /// Whether only whole lines are written, though there is one writer yet.
-    whole_lines: bool,
-    /// Whether its last lines are kept in memory.
-    keeps_recent: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Destination {
-    Sink(Key),
-    Voice(Voice),
-    Nowhere,
-}
-
-/// What a log file's stream is to be like.
-pub(crate) struct LogRules {
-    pub(crate) rotation: Rotation,
-    pub(crate) full: LogFull,
-    pub(crate) style: Style,
-    /// Whether others are known to write there, too.
-    pub(crate) is_shared: bool,
-    pub(crate) keeps_recent: bool,
-}
-
 /// What one read of a pipe gave.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
@@ -141,7 +112,12 @@ impl Pipes {
 
     /// A stream of which nothing but its last lines is kept.
     pub(crate) fn open_nowhere(&self) -> Stream {
-        Stream { destination: Destination::Nowhere, style: Style::Raw, whole_lines: false, keeps_recent: true }
+        Stream {
+            destination: Destination::Nowhere,
+            style: Style::Raw,
+            whole_lines: false,
+            keeps_recent: true,
+        }
     }
 
     /// Gives up a stream for which no pipe came to be.
@@ -253,7 +229,9 @@ impl Pipes {
             match registry.register(&mut pipe.receiver, token, Interest::READABLE) {
                 Ok(()) => pipe.is_polled = true,
                 Err(error) => {
-                    log::warn!("a pipe from a child cannot be watched, it is looked at again and again: {error}");
+                    log::warn!(
+                        "a pipe from a child cannot be watched, it is looked at again and again: {error}"
+                    );
                     self.rests.set(key.index(), Some(self.now + REST));
                 }
             }
@@ -461,46 +439,5 @@ impl Pipes {
             let _ = registry.deregister(&mut pipe.receiver);
         }
         self.close(&pipe.stream);
-    }
-}
-
-impl Stream {
-    fn keeps_lines_whole(&self, sinks: &Sinks) -> bool {
-        let is_shared = match self.destination {
-            Destination::Sink(sink) => sinks.is_shared(sink),
-            Destination::Voice(_) | Destination::Nowhere => false,
-        };
-        self.whole_lines || is_shared || !self.style.is_raw()
-    }
-}
-
-/// The way out for the data of one pipe.
-struct Out<'a> {
-    sinks: &'a mut Sinks,
-    voices: &'a mut Voices,
-    dressed: &'a mut Vec<u8>,
-    now: Time,
-    stream: &'a Stream,
-    pipe: Key,
-}
-
-impl Out<'_> {
-    fn write_lines(&mut self, lines: &[u8]) {
-        if self.stream.style.is_raw() {
-            return self.write(lines);
-        }
-        let mut dressed = std::mem::take(self.dressed);
-        dressed.clear();
-        self.stream.style.dress(lines, clock::wall_time(), &mut dressed);
-        self.write(&dressed);
-        *self.dressed = dressed;
-    }
-
-    fn write(&mut self, data: &[u8]) {
-        match self.stream.destination {
-            Destination::Sink(sink) => self.sinks.write(sink, self.pipe, data, self.now),
-            Destination::Voice(voice) => self.voices.say(voice, data),
-            Destination::Nowhere => {}
-        }
     }
 }

@@ -287,7 +287,9 @@ impl Sink {
         match self.log_file.append(data) {
             Ok(()) => {
                 self.counts.written += data.len() as u64;
-                if !data.is_empty() && let Some(Refused { lost_bytes, .. }) = self.refused.take() {
+                if !data.is_empty()
+                    && let Some(Refused { lost_bytes, .. }) = self.refused.take()
+                {
                     let path = self.log_file.path().display();
                     log::warn!("{path} can be written again; {lost_bytes} bytes were lost");
                 }
