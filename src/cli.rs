@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::command::Verbosity;
 use crate::config::{self, Config, Diagnostic, Source};
 use crate::event_loop::{self, Outcome, Settings};
 use crate::io::console::ColorChoice;
@@ -51,6 +52,9 @@ struct Run {
     /// Whether the console has colours: auto, always or never
     #[arg(long, value_name = "WHEN")]
     color: Option<ColorChoice>,
+    /// What the console tells unasked: none, problems or all
+    #[arg(long, value_name = "WHAT", value_parser = parse_messages)]
+    messages: Option<Verbosity>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +64,10 @@ fn parse_http(text: &str) -> Result<Http, String> {
     config::parse_http(text)
         .map(Http)
         .ok_or_else(|| "it takes ADDRESS:PORT such as 127.0.0.1:8080, or off".to_owned())
+}
+
+fn parse_messages(text: &str) -> Result<Verbosity, &'static str> {
+    Verbosity::parse(text).ok_or("it takes none, problems or all")
 }
 
 /// Does what the arguments of this process say.
@@ -81,6 +89,7 @@ impl Run {
             log_level: self.log_level.or(other.log_level),
             no_console: self.no_console || other.no_console,
             color: self.color.or(other.color),
+            messages: self.messages.or(other.messages),
         }
     }
 }
@@ -132,8 +141,9 @@ fn supervise(config_name: PathBuf, loaded: Result<Config, Invalid>, run: Run) ->
         config.supervisor.loglevel = level;
     }
     let warnings = preflight::inspect(&config, &config_name);
-    let color = run.color.unwrap_or_default();
-    match event_loop::run(Settings { config, config_name, console: !run.no_console, color, warnings }) {
+    let (color, messages) = (run.color.unwrap_or_default(), run.messages.unwrap_or_default());
+    let console = !run.no_console;
+    match event_loop::run(Settings { config, config_name, console, color, messages, warnings }) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Abandoned(_)) => ExitCode::from(FAILED),
         Err(error) => {

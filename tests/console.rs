@@ -210,3 +210,12 @@ fn a_reader_that_does_not_read_holds_nobody_but_itself() {
     running.wait_for_state("w:0", "RUNNING");
     running.stop();
 }
+
+/// More answers than the pipe and our queue hold: none of them is dropped for want of a reader.
+#[test]
+fn every_answer_of_a_large_order_arrives() {
+    let mut console = Console::open(Site::new("  w: {cmd: sleep 1000, autostart: false, numprocs: 4000}"));
+    let answers = console.ask("stop w");
+    assert_eq!(answers.len(), 4000);
+    assert!(answers.iter().all(|line| line.ends_with("already stopped")));
+}

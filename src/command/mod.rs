@@ -13,6 +13,8 @@ pub(crate) use parse::nearest;
 pub use parse::{LINE_BYTES_MAX, ParseError, parse};
 pub use target::Target;
 
+use std::fmt;
+
 use crate::signal::Signal;
 
 /// Names one order until its answer is done. Never reused.
@@ -43,6 +45,37 @@ pub enum Order {
     Shutdown,
 }
 
+/// How much the console tells unasked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verbosity {
+    /// Nothing.
+    None,
+    /// What goes wrong, and that it goes well again.
+    #[default]
+    Problems,
+    /// Every change that lasts.
+    All,
+}
+
+impl Verbosity {
+    const ALL: [Verbosity; 3] = [Verbosity::None, Verbosity::Problems, Verbosity::All];
+
+    /// By its name.
+    pub fn parse(name: &str) -> Option<Verbosity> {
+        Verbosity::ALL.into_iter().find(|verbosity| verbosity.to_string() == name)
+    }
+}
+
+impl fmt::Display for Verbosity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verbosity::None => "none",
+            Verbosity::Problems => "problems",
+            Verbosity::All => "all",
+        })
+    }
+}
+
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
@@ -54,6 +87,8 @@ pub enum Query {
     Help(Option<&'static table::Row>),
     /// Open all log files anew.
     Reopen,
+    /// What the console tells unasked, or is to tell from now on.
+    Messages(Option<Verbosity>),
     /// The version of the supervisor.
     Version,
 }

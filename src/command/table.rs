@@ -28,6 +28,7 @@ pub(super) enum Verb {
     Restart,
     Signal,
     Pid,
+    Messages,
     Help,
     Reopen,
     Version,
@@ -100,6 +101,15 @@ pub const ROWS: &[Row] = &[
         summary: "open all log files anew",
         details: "After log files were moved away, by logrotate for one. SIGUSR2 does the same.",
         verb: Verb::Reopen,
+    },
+    Row {
+        names: &["messages"],
+        flags: &[],
+        arguments: "[none|problems|all]",
+        summary: "show or set what the console tells unasked",
+        details: "problems (the default): what ends unexpectedly, cannot start or becomes FATAL, and what\n\
+                  recovers. all: every change that lasts. Many at once are told in one line.",
+        verb: Verb::Messages,
     },
     Row {
         names: &["help", "?"],

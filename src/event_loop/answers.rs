@@ -2,7 +2,7 @@
 //! known.
 
 use super::EventLoop;
-use crate::command::{self, Command, Completion, Names, Query, Target, table};
+use crate::command::{self, Command, Completion, Names, Order, Query, Target, table};
 use crate::http::{self, Refusal, Request, Response, Route};
 use crate::io::console::Said;
 use crate::slots::Key;
@@ -36,9 +36,20 @@ impl EventLoop {
             }
             Ok(Some(Command::Order(order))) => {
                 let request = self.next_request();
-                self.console.wait_for(request);
+                let total = self.instances_of(&order);
+                self.console.wait_for(request, line, total);
                 self.handle(Event::Order { request, order });
             }
+        }
+    }
+
+    /// How many instances an order is about.
+    fn instances_of(&self, order: &Order) -> usize {
+        match order {
+            Order::Start(targets) | Order::Stop(targets) | Order::Restart(targets) => {
+                self.supervisor.resolve(targets).0.len()
+            }
+            Order::Signal(_, _) | Order::Shutdown => 0,
         }
     }
 
@@ -52,6 +63,7 @@ impl EventLoop {
         match query {
             Query::Help(None) => table::help(),
             Query::Help(Some(row)) => row.help(),
+            Query::Messages(verbosity) => self.set_verbosity(*verbosity),
             Query::Version => vec![format!("taskmaster {}", env!("CARGO_PKG_VERSION"))],
             Query::Reopen => {
                 self.reopen_logs();

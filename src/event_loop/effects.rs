@@ -30,9 +30,16 @@ impl EventLoop {
                     }
                 }
                 Action::WatchGroup { run, pid } => self.processes.watch_group(pid, run),
-                Action::Reply { request, line } => self.console.reply(request, &line),
+                Action::Reply { request, line } => {
+                    if self.console.reply(request, &line) {
+                        self.note_answer(&line);
+                    }
+                }
                 Action::Done { request, .. } => self.console.done(request),
-                Action::Changed { instance, from, to } => self.log_change(instance, from, to),
+                Action::Changed { instance, from, to } => {
+                    self.log_change(instance, from, to);
+                    self.note_change(instance, from, to);
+                }
                 Action::Quit { abandoned: 0 } => self.outcome = Some(Outcome::Clean),
                 Action::Quit { abandoned } => self.outcome = Some(Outcome::Abandoned(abandoned)),
             }

@@ -6,11 +6,12 @@
 //! the poll has no timeout.
 //!
 //! - `effects`: performs the core's actions and spawns; `answers`: questions from console and HTTP
-//! - `last_resort`: what is left to do after a panic
+//! - `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
 
 mod answers;
 mod effects;
 mod last_resort;
+mod news;
 
 pub(crate) use last_resort::run;
 
@@ -19,7 +20,7 @@ use std::path::PathBuf;
 
 use mio::{Events, Poll, Registry};
 
-use crate::command::{Order, RequestId};
+use crate::command::{Order, RequestId, Verbosity};
 use crate::config::{Config, Rotation, SupervisorSpec};
 use crate::io::clock::Clock;
 use crate::io::console::{ColorChoice, Console};
@@ -32,6 +33,7 @@ use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
 use crate::supervisor::{Event, Supervisor};
 use crate::time::Time;
+use news::News;
 
 /// Poll events taken in one turn; what is beyond comes in the next.
 const EVENTS_PER_TURN: usize = 1024;
@@ -47,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) console: bool,
     /// Whether the console has colours.
     pub(crate) color: ColorChoice,
+    /// What the console tells unasked.
+    pub(crate) messages: Verbosity,
     /// Shortcomings of the configuration, to be logged.
     pub(crate) warnings: Vec<String>,
 }
@@ -78,6 +82,7 @@ pub(crate) struct EventLoop {
     spec: SupervisorSpec,
     config_name: PathBuf,
     last_request: u64,
+    news: News,
     outcome: Option<Outcome>,
 }
 
@@ -87,7 +92,7 @@ impl EventLoop {
     /// # Errors
     /// What the system refused, in one line.
     pub(crate) fn new(settings: Settings) -> io::Result<EventLoop> {
-        let Settings { config, config_name, console, color, warnings } = settings;
+        let Settings { config, config_name, console, color, messages, warnings } = settings;
         let spec = config.supervisor.clone();
         let rotation = Rotation { max_bytes: spec.logfile_maxbytes, backups: spec.logfile_backups };
         let journal = Journal::install(&spec.logfile, rotation, spec.loglevel)?;
@@ -114,6 +119,7 @@ impl EventLoop {
             spec,
             config_name,
             last_request: 0,
+            news: News::new(messages),
             outcome: None,
             poll,
         })
@@ -151,7 +157,12 @@ impl EventLoop {
             || self.console.has_more()
             || self.http.as_ref().is_some_and(|http| http.requests_len() > 0);
         let http_deadline = self.http.as_ref().and_then(Server::next_deadline);
-        let deadlines = [self.supervisor.next_deadline(), http_deadline, self.pipes.next_deadline()];
+        let deadlines = [
+            self.supervisor.next_deadline(),
+            http_deadline,
+            self.pipes.next_deadline(),
+            self.news.next_deadline(),
+        ];
         let deadline = deadlines.into_iter().flatten().min();
         let timeout = match deadline {
             _ if is_busy => Some(std::time::Duration::ZERO),
@@ -190,6 +201,7 @@ impl EventLoop {
         }
         self.report_gone_groups();
         self.handle(Event::Tick);
+        self.tell_news();
         self.fire_http();
         self.take_commands();
         for event in events {

@@ -6,7 +6,7 @@
 //!
 //! - `input`: bytes, lines, keys; `keys`: bytes to keys; `output`: what must not block; `terminal`: modes
 //! - `editor`: what keys do; `line`: the line itself; `history`; `painter`: pictures at the bottom of the
-//!   screen; `screen`: the editor with its picture
+//!   screen; `screen`: the editor with its picture; `progress`: the order that is waited for
 
 mod color;
 mod editor;
@@ -16,6 +16,7 @@ mod keys;
 mod line;
 mod output;
 mod painter;
+mod progress;
 mod screen;
 mod terminal;
 
@@ -25,12 +26,14 @@ use mio::Registry;
 
 use crate::command::{Completion, RequestId};
 use crate::time::Time;
+use crate::view::Line;
 pub(crate) use color::ColorChoice;
 use editor::Asks;
 use input::{Input, Read};
 use keys::Key;
 use output::Output;
 use painter::Frame;
+use progress::Progress;
 use screen::Screen;
 use terminal::{Editing, Terminal};
 
@@ -38,6 +41,8 @@ use terminal::{Editing, Terminal};
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 /// Commands that are answered in one turn of the loop, so that a long file of them cannot hold it.
 const LINES_PER_TURN: u32 = 16;
+/// Orders whose end is told after Ctrl-C left them.
+const LEFT_MAX: usize = 16;
 
 /// What the user wants of the loop.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,7 +67,9 @@ pub(crate) struct Console {
     screen: Option<Screen>,
     had_controlling_terminal: bool,
     /// The order whose answer the next command waits for.
-    waiting_for: Option<RequestId>,
+    waiting_for: Option<Progress>,
+    /// Orders that were waited for until Ctrl-C, the latest last.
+    left: Vec<Progress>,
     last_interrupt: Option<Time>,
     lines_left: u32,
     /// The SIGCONT that ended our own stop is still to be told.
@@ -99,6 +106,7 @@ impl Console {
             is_interactive,
             screen,
             waiting_for: None,
+            left: Vec::new(),
             last_interrupt: None,
             lines_left: 0,
             has_suspended: false,
@@ -264,7 +272,11 @@ impl Console {
     }
 
     fn interrupted(&mut self, line_was_empty: bool, now: Time) -> Option<Said> {
-        if self.waiting_for.take().is_some() {
+        if let Some(progress) = self.waiting_for.take() {
+            if self.left.len() == LEFT_MAX {
+                self.left.remove(0);
+            }
+            self.left.push(progress);
             self.say("(the action goes on; 'status' shows how far it is)");
         } else if line_was_empty {
             if self.last_interrupt.is_some_and(|at| now - at <= LEAVE_WITHIN) {
@@ -277,24 +289,60 @@ impl Console {
         None
     }
 
-    /// The next command is read when this order is done.
-    pub(crate) fn wait_for(&mut self, request: RequestId) {
-        self.waiting_for = Some(request);
+    /// The next command is read when this order, which is about so many instances, is done.
+    pub(crate) fn wait_for(&mut self, request: RequestId, command: &str, total: usize) {
+        // Whoever reads the answers by a program wants each of them.
+        let total = if self.screen.is_some() { total } else { 0 };
+        self.waiting_for = Some(Progress::new(request, command.to_owned(), total));
     }
 
-    /// A line of an answer; one that nobody waits for any more is dropped.
-    pub(crate) fn reply(&mut self, request: RequestId, line: &str) {
-        if self.waiting_for == Some(request) {
-            self.say(line);
+    /// A line of an answer, and whether it is shown. Of an order that nobody waits for any more,
+    /// failures are told all the same.
+    pub(crate) fn reply(&mut self, request: RequestId, line: &str) -> bool {
+        let is_waited_for = self.waiting_for.as_ref().is_some_and(|progress| progress.request == request);
+        let mut open = self.waiting_for.iter_mut().chain(&mut self.left);
+        let Some(progress) = open.find(|progress| progress.request == request) else { return false };
+        let shown = progress.take(line);
+        let is_shown = is_waited_for || line.starts_with("ERROR ");
+        match shown.filter(|_| is_shown) {
+            Some(shown) if is_waited_for => self.say(&shown),
+            Some(shown) => self.tell(&shown),
+            None => {}
         }
+        if let Some(screen) = &mut self.screen {
+            screen.mark_stale();
+        }
+        is_shown
     }
 
     /// An answer is complete.
     pub(crate) fn done(&mut self, request: RequestId) {
-        if self.waiting_for == Some(request) {
-            self.waiting_for = None;
+        if let Some(progress) = self.waiting_for.take_if(|progress| progress.request == request) {
+            for line in progress.summary() {
+                self.say(&line);
+            }
             self.prompt();
+        } else if let Some(at) = self.left.iter().position(|progress| progress.request == request) {
+            let progress = self.left.remove(at);
+            for line in progress.summary().iter().filter(|line| line.starts_with("ERROR ")) {
+                self.tell(line);
+            }
+            self.tell(&format!("(done: {})", progress.command.trim()));
         }
+    }
+
+    /// News, above what is being typed.
+    pub(crate) fn announce(&mut self, line: &Line) {
+        match &mut self.screen {
+            Some(_) if self.output.is_clogged() => {}
+            Some(screen) => screen.print(&mut self.output, line),
+            None => self.warn(&line.text()),
+        }
+    }
+
+    /// Whether there is somebody to talk with.
+    pub(crate) fn is_interactive(&self) -> bool {
+        self.is_interactive
     }
 
     /// The whole answer to a question.
@@ -308,11 +356,14 @@ impl Console {
     /// Something the user should know now, unasked. Whoever reads the answers by a program is told
     /// on standard error.
     pub(crate) fn warn(&mut self, text: &str) {
-        if !self.is_interactive {
-            output::complain(text);
-        } else if self.output.is_clogged() {
+        if self.is_interactive { self.tell(text) } else { output::complain(text) }
+    }
+
+    /// A line for a terminal that may come while a command is being typed.
+    fn tell(&mut self, text: &str) {
+        if self.output.is_clogged() {
             // The terminal takes nothing; the log has it.
-        } else if self.screen.is_some() || self.is_prompt_due {
+        } else if self.screen.is_some() || self.is_prompt_due || self.waiting_for.is_some() {
             self.say(text);
         } else {
             self.output.line_above_prompt(text, editor::PROMPT);
@@ -342,7 +393,7 @@ impl Console {
             && !self.output.is_clogged()
             && terminal::is_in_foreground()
         {
-            let other = self.waiting_for.map(|_| Frame::default());
+            let other = self.waiting_for.as_ref().map(|progress| Frame::of(progress.line()));
             screen.draw(&mut self.output, other.as_ref());
         }
         if self.is_interactive && terminal::stops_writers() {

@@ -21,6 +21,14 @@ pub(super) struct Frame {
     pub(super) below: Vec<Line>,
 }
 
+impl Frame {
+    /// A line that nobody types in, or nothing.
+    pub(super) fn of(line: Option<String>) -> Frame {
+        let line = line.map_or_else(String::new, |line| harmless(&line));
+        Frame { cursor: line.len(), line, ..Frame::default() }
+    }
+}
+
 /// Rows and columns of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Size {

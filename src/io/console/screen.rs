@@ -6,6 +6,7 @@ use super::keys::Key;
 use super::output::Output;
 use super::painter::{Frame, Painter};
 use super::terminal;
+use crate::view::Line;
 
 /// Pasted text comes between marks, so that its bytes are no keys.
 const PASTE_ON: &str = "\x1b[?2004h";
@@ -45,6 +46,13 @@ impl Screen {
     pub(super) fn erase(&mut self, output: &mut Output) {
         output.text(&self.painter.erase());
         self.is_stale = true;
+    }
+
+    /// A line in its styles, above the picture.
+    pub(super) fn print(&mut self, output: &mut Output, line: &Line) {
+        self.erase(output);
+        output.text(&self.painter.line(line, usize::MAX));
+        output.text("\n");
     }
 
     /// The line is done with: it stays, and what follows is printed below it.
