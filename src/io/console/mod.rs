@@ -114,11 +114,6 @@ impl Console {
         }
     }
 
-    /// Whether there is somebody at a terminal to talk with.
-    pub(crate) fn is_interactive(&self) -> bool {
-        self.is_interactive
-    }
-
     /// Greets on a terminal.
     pub(crate) fn greet(&mut self, text: &str) {
         if self.is_interactive {

@@ -77,6 +77,7 @@ enum Outcome {
     Ended,
 }
 
+#[allow(dead_code)] // followers and metrics come next
 impl Pipes {
     pub(crate) fn new() -> Pipes {
         Pipes {

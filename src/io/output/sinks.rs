@@ -60,6 +60,7 @@ pub(crate) struct Counts {
     pub(crate) dropped: u64,
 }
 
+#[allow(dead_code)] // followers and metrics come next
 impl Sinks {
     /// The sink of this file, opened or shared; every open needs a [`Sinks::close`]. Those who share
     /// a file share its rules, and whoever comes last sets them.
