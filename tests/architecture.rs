@@ -100,13 +100,20 @@ const ROOMS: [Room; 22] = [
     Room {
         path: "io/output",
         may_use: &[
+            "humantime",
             "mio",
+            "nix",
             "log",
             "std",
+            "crate::config",
+            "crate::io::clock",
             "crate::io::log_file",
+            "crate::io::standard_stream",
             "crate::io::token",
             "crate::io::reason",
             "crate::slots",
+            "crate::time",
+            "crate::timers",
         ],
     },
     Room {

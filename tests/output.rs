@@ -2,26 +2,9 @@
 
 mod harness;
 
-use harness::{Running, Site, wait_for, wait_until};
+use harness::{Running, Site, audit, audit_end, wait_for, wait_until};
 use nix::sys::signal::Signal;
-use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
-
-/// Checks lines of the form `WRITER NUMBER` for each writer counting from 1 to `count`.
-fn audit(text: &str, writers: usize, count: u32) -> Result<(), String> {
-    let mut next: HashMap<&str, u32> = HashMap::new();
-    for line in text.lines() {
-        let (writer, number) = line.split_once(' ').ok_or(format!("torn: {line:?}"))?;
-        let number: u32 = number.parse().map_err(|_| format!("torn: {line:?}"))?;
-        let expected = next.entry(writer).or_insert(1);
-        if number != *expected {
-            return Err(format!("{writer}: {number} where {expected} was due"));
-        }
-        *expected += 1;
-    }
-    let complete = next.values().filter(|next| **next == count + 1).count();
-    if complete == writers { Ok(()) } else { Err(format!("{complete} of {writers} writers are complete")) }
-}
 
 #[test]
 fn the_audit_notices_what_is_lost_torn_or_doubled() {
@@ -31,6 +14,10 @@ fn the_audit_notices_what_is_lost_torn_or_doubled() {
         ["a 1\nb 1\nb 2\n", "a 1\nb 1\na b 2\n2\n", "a 1\na 1\nb 1\na 2\nb 2\n", "a 1\nb 1\na 2\nb 3\n", ""]
     {
         assert!(audit(bad, 2, 2).is_err(), "{bad:?}");
+    }
+    assert_eq!(audit_end("b 1\na 2\nb 2\n", 2, 2), Ok(()));
+    for bad in ["b 2\n", "a 1\na 2\nb 1\n", "a 2\nb 1\nb 3\n", "a 2\nb 2", "a 1\na 2\nb 2\nb 2\n"] {
+        assert!(audit_end(bad, 2, 2).is_err(), "{bad:?}");
     }
 }
 
@@ -119,7 +106,7 @@ fn none_discards_and_inherit_is_our_own_stream() {
     let running = site.start(&mut command);
     wait_until("both to end", || running.status()["counts"]["EXITED"] == 2);
     assert_eq!(running.site.read("target"), "/dev/null\n");
-    assert_eq!(running.site.read("ours"), "to stdout\nto stderr\n");
+    assert_eq!(running.site.read("ours"), "own:0 | to stdout\nown:0 | to stderr\n");
     assert!(!harness::exists(&running.site.path("logs/none.stdout")));
     running.stop();
 }

@@ -26,7 +26,7 @@ pub struct RequestId(pub u64);
 pub enum Command {
     /// Changes something: a matter for the supervisor.
     Order(Order),
-    /// Only looks: answered at once from what is known.
+    /// Changes nothing that is supervised: answered at once, without the core.
     Query(Query),
 }
 
@@ -87,6 +87,8 @@ pub enum Query {
     Pid(Vec<Target>),
     /// The list of commands, or one of them in detail.
     Help(Option<&'static table::Row>),
+    /// Open all log files anew.
+    Reopen,
     /// What the console tells unasked, or is to tell from now on.
     Messages(Option<Verbosity>),
     /// The version of the supervisor.

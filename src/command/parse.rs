@@ -72,6 +72,10 @@ fn command(row: &'static Row, given: &Given) -> Result<Command, ParseError> {
             [name] => Command::Query(Query::Help(Some(table::find(name).ok_or_else(|| unknown(name))?))),
             _ => return Err(usage(row)),
         },
+        Verb::Reopen => {
+            nothing()?;
+            Command::Query(Query::Reopen)
+        }
         Verb::Messages => Command::Query(Query::Messages(match words {
             [] => None,
             [name] => Some(Verbosity::parse(name).ok_or_else(|| usage(row))?),

@@ -30,6 +30,7 @@ pub(super) enum Verb {
     Pid,
     Messages,
     Help,
+    Reopen,
     Version,
     Exit,
 }
@@ -99,6 +100,14 @@ pub const ROWS: &[Row] = &[
         details: "One line for each instance that has a process: its pid if one instance is named by\n\
                   NAME:N, otherwise its name and pid.",
         verb: Verb::Pid,
+    },
+    Row {
+        names: &["reopen"],
+        flags: &[],
+        arguments: "",
+        summary: "open all log files anew",
+        details: "After log files were moved away, by logrotate for one. SIGUSR2 does the same.",
+        verb: Verb::Reopen,
     },
     Row {
         names: &["messages"],

@@ -3,12 +3,6 @@
 
 /// Keys of programs that the documentation names and this version does not have yet.
 pub(super) const PROGRAM_LATER: &[&str] = &[
-    "stdout_maxbytes",
-    "stdout_backups",
-    "stderr_maxbytes",
-    "stderr_backups",
-    "log_format",
-    "log_full",
     "user",
     "group",
     "env_file",
@@ -48,10 +42,10 @@ const FOREIGN: &[(&str, &str, &str)] = &[
     ("supervisord's", "stderr_logfile", "`stderr`"),
     ("supervisord's", "redirect_stderr", "`stderr: stdout`"),
     ("supervisord's", "environment", "`env`"),
-    ("supervisord's", "stdout_logfile_maxbytes", "`stdout_maxbytes` (in a later version)"),
-    ("supervisord's", "stdout_logfile_backups", "`stdout_backups` (in a later version)"),
-    ("supervisord's", "stderr_logfile_maxbytes", "`stderr_maxbytes` (in a later version)"),
-    ("supervisord's", "stderr_logfile_backups", "`stderr_backups` (in a later version)"),
+    ("supervisord's", "stdout_logfile_maxbytes", "`stdout_maxbytes`"),
+    ("supervisord's", "stdout_logfile_backups", "`stdout_backups`"),
+    ("supervisord's", "stderr_logfile_maxbytes", "`stderr_maxbytes`"),
+    ("supervisord's", "stderr_logfile_backups", "`stderr_backups`"),
     ("supervisord's", "process_name", "fixed as NAME:N"),
     ("supervisord's", "numprocs_start", "always 0"),
     ("circus's", "copy_env", "always true"),

@@ -10,7 +10,7 @@ use super::diagnostic::{Diagnostic, Position, SHOWN_MAX};
 use super::document::{self, Node, Step, TEXT_BYTES_MAX, To};
 use super::field::{Field, Problem, World, key_path};
 use super::schema::{Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
-use super::spec::{Autorestart, Config, Output, ProgramSpec, SupervisorSpec};
+use super::spec::{Autorestart, Config, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec};
 use super::template::Template;
 use super::values::NUMPROCS_MAX;
 use super::{Source, foreign, values};
@@ -294,6 +294,10 @@ fn default_program(name: &str, directory: &Path) -> ProgramSpec {
         stoptime: Duration::from_secs(10),
         stdout: Output::File(in_directory("logs/{program_name}.stdout")),
         stderr: Output::File(in_directory("logs/{program_name}.stderr")),
+        stdout_rotation: Rotation::DEFAULT,
+        stderr_rotation: Rotation::DEFAULT,
+        log_format: LogFormat::Raw,
+        log_full: LogFull::Drop,
         env: Vec::new(),
         stopasgroup: true,
         killasgroup: true,

@@ -98,6 +98,42 @@ pub const PROGRAM_KEYS: &[Key<ProgramSpec>] = &[
         set: |field, spec| values::stderr(field).map(|value| spec.stderr = value),
     },
     Key {
+        name: "stdout_maxbytes",
+        default: "50MB",
+        summary: "the size at which stdout's file is rotated; 0 = never",
+        set: |field, spec| values::size(field).map(|value| spec.stdout_rotation.max_bytes = value),
+    },
+    Key {
+        name: "stdout_backups",
+        default: "10",
+        summary: "rotated files that are kept; 0 = the file is emptied instead",
+        set: |field, spec| backups(field).map(|value| spec.stdout_rotation.backups = value),
+    },
+    Key {
+        name: "stderr_maxbytes",
+        default: "50MB",
+        summary: "the same for stderr's file",
+        set: |field, spec| values::size(field).map(|value| spec.stderr_rotation.max_bytes = value),
+    },
+    Key {
+        name: "stderr_backups",
+        default: "10",
+        summary: "the same for stderr's file",
+        set: |field, spec| backups(field).map(|value| spec.stderr_rotation.backups = value),
+    },
+    Key {
+        name: "log_format",
+        default: "raw",
+        summary: "raw (the bytes as they are), timestamp, or json (one object a line)",
+        set: |field, spec| values::log_format(field).map(|value| spec.log_format = value),
+    },
+    Key {
+        name: "log_full",
+        default: "drop",
+        summary: "when the disk refuses: drop (and count), or block (the program waits)",
+        set: |field, spec| values::log_full(field).map(|value| spec.log_full = value),
+    },
+    Key {
         name: "env",
         default: "{}",
         summary: "added to the inherited environment; values are taken as they are written",
@@ -159,9 +195,7 @@ pub const SUPERVISOR_KEYS: &[Key<SupervisorSpec>] = &[
         name: "logfile_backups",
         default: "5",
         summary: "rotated files that are kept",
-        set: |field, spec| {
-            values::whole_number(field, "the number of files").map(|value| spec.logfile_backups = value)
-        },
+        set: |field, spec| backups(field).map(|value| spec.logfile_backups = value),
     },
     Key {
         name: "loglevel",
@@ -170,3 +204,7 @@ pub const SUPERVISOR_KEYS: &[Key<SupervisorSpec>] = &[
         set: |field, spec| values::log_level(field).map(|value| spec.loglevel = value),
     },
 ];
+
+fn backups(field: &Field) -> Option<u32> {
+    values::whole_number(field, "the number of files")
+}

@@ -47,6 +47,14 @@ pub struct ProgramSpec {
     pub stdout: Output,
     /// Where its standard error goes.
     pub stderr: Output,
+    /// When stdout's file is rotated, and what is kept.
+    pub stdout_rotation: Rotation,
+    /// The same for stderr's file.
+    pub stderr_rotation: Rotation,
+    /// What a line looks like in the log files.
+    pub log_format: LogFormat,
+    /// What happens to output that the disk refuses.
+    pub log_full: LogFull,
     /// Added to the inherited environment, in the order of the file.
     pub env: Vec<(String, Template)>,
     /// Whether `stopsignal` goes to the whole process group.
@@ -58,6 +66,17 @@ pub struct ProgramSpec {
     /// A constant wait before every restart and retry; `None`: restarts are immediate and retry k
     /// waits k seconds.
     pub restart_delay: Option<Duration>,
+}
+
+/// Up to so many instances, a discarded stderr still goes through a pipe, so that `why` can show its
+/// last lines. Beyond that the descriptors are worth more.
+const HEARD_INSTANCES_MAX: u32 = 64;
+
+impl ProgramSpec {
+    /// Whether the last lines of its stderr are kept in memory although it is discarded.
+    pub fn hears_discarded_stderr(&self) -> bool {
+        self.stderr == Output::Discard && self.numprocs <= HEARD_INSTANCES_MAX
+    }
 }
 
 /// `autorestart`.
@@ -82,6 +101,43 @@ pub enum Output {
     Inherit,
     /// `stdout`, for stderr only: into stdout's pipe, in order.
     Stdout,
+}
+
+/// When a log file is rotated, and what is kept: `NAME.1` is the newest backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// Size in bytes that a file does not exceed by more than one line; 0 = never rotated.
+    pub max_bytes: u64,
+    /// Backups kept; 0 = the file is emptied instead.
+    pub backups: u32,
+}
+
+impl Rotation {
+    /// What programs get unless their `*_maxbytes` and `*_backups` say otherwise (supervisord's
+    /// defaults).
+    pub const DEFAULT: Rotation = Rotation { max_bytes: 50 << 20, backups: 10 };
+    /// The file grows for ever.
+    pub const NEVER: Rotation = Rotation { max_bytes: 0, backups: 0 };
+}
+
+/// `log_format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// The bytes as they were written.
+    Raw,
+    /// RFC 3339 UTC, two spaces, the line.
+    Timestamp,
+    /// One JSON object a line: time, process, stream, message.
+    Json,
+}
+
+/// `log_full`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFull {
+    /// The output is dropped, counted, and the loss is shown.
+    Drop,
+    /// The program's pipe is not read until the disk takes more.
+    Block,
 }
 
 /// The `taskmaster:` section: the supervisor itself.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::document::{Form, Node};
 use super::field::Field;
-use super::spec::{Autorestart, Output};
+use super::spec::{Autorestart, LogFormat, LogFull, Output};
 use super::template::Template;
 use crate::signal::Signal;
 
@@ -347,6 +347,25 @@ pub(super) fn size(field: &Field) -> Option<u64> {
     match (digits.parse::<u64>().ok(), factor) {
         (Some(number), Some(factor)) if number.checked_mul(factor).is_some() => Some(number * factor),
         _ => field.wrong(format!("`{}: {text}` is not a size", field.key()), format!("it takes {wanted}")),
+    }
+}
+
+pub(super) fn log_format(field: &Field) -> Option<LogFormat> {
+    let (text, _) = field.scalar("raw, timestamp or json")?;
+    match text.to_ascii_lowercase().as_str() {
+        "raw" => Some(LogFormat::Raw),
+        "timestamp" => Some(LogFormat::Timestamp),
+        "json" => Some(LogFormat::Json),
+        _ => field.wrong(format!("`log_format: {text}` is not a format"), "it takes raw, timestamp or json"),
+    }
+}
+
+pub(super) fn log_full(field: &Field) -> Option<LogFull> {
+    let (text, _) = field.scalar("drop or block")?;
+    match text.to_ascii_lowercase().as_str() {
+        "drop" => Some(LogFull::Drop),
+        "block" => Some(LogFull::Block),
+        _ => field.wrong(format!("`log_full: {text}` is not a choice"), "it takes drop or block"),
     }
 }
 

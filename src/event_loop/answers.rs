@@ -7,7 +7,7 @@ use crate::http::{self, Refusal, Request, Response, Route};
 use crate::io::console::Said;
 use crate::slots::Key;
 use crate::supervisor::{Event, Program, State};
-use crate::view::{self, About, Snapshot};
+use crate::view::{self, About, Observed, Snapshot};
 
 impl EventLoop {
     /// Takes what the console has, one command after the other: the next is not read before an
@@ -72,6 +72,10 @@ impl EventLoop {
             Query::Help(Some(row)) => row.help(),
             Query::Messages(verbosity) => self.set_verbosity(*verbosity),
             Query::Version => vec![format!("taskmaster {}", env!("CARGO_PKG_VERSION"))],
+            Query::Reopen => {
+                self.reopen_logs();
+                vec!["log files reopened".to_owned()]
+            }
             Query::Status(targets) => self.status(targets),
             Query::Watch(_) => vec!["ERROR status -w refreshes a terminal, which is not here".to_owned()],
             Query::Pid(targets) => self.pids(targets),
@@ -146,6 +150,9 @@ impl EventLoop {
     }
 
     pub(super) fn snapshot(&self, wanted: impl Fn(Key) -> bool) -> Snapshot {
-        view::take(&self.supervisor, self.now, wanted, |pid| self.usages.get(pid))
+        view::take(&self.supervisor, self.now, wanted, |pid| Observed {
+            usage: self.usages.get(pid),
+            trouble: self.processes.pipes_of(pid).find_map(|pipe| self.pipes.trouble(pipe)),
+        })
     }
 }

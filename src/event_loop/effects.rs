@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{EventLoop, Outcome};
-use crate::config::{Output, ProgramSpec};
-use crate::io::output::Stream;
+use crate::config::{Output, ProgramSpec, Rotation, Template};
+use crate::io::output::{LogRules, Stream, Style, Voice};
 use crate::slots::Key;
 use crate::supervisor::{Action, Event, Launch, Spawn, State};
 
@@ -89,31 +89,43 @@ impl EventLoop {
     }
 
     fn open_streams(&mut self, program: &ProgramSpec, number: u32) -> Result<Streams, String> {
-        let stdout = self.open_stream(program, number, &program.stdout)?;
-        let stderr = self.open_stream(program, number, &program.stderr).inspect_err(|_| {
-            self.close_streams(Streams { stdout, stderr: None });
-        })?;
-        Ok(Streams { stdout, stderr })
+        let is_merged = program.stderr == Output::Stdout;
+        let process = format!("{}:{number}", program.name);
+        let stdout = match &program.stdout {
+            Output::File(path) => {
+                let rotation = program.stdout_rotation;
+                let rules = log_rules(program, path, &process, "stdout", rotation, is_merged);
+                Some(self.open_log(path.expand(&program.name, number), rules)?)
+            }
+            Output::Inherit => Some(self.pipes.open_voice(Voice::Stdout, &process, is_merged)),
+            Output::Discard | Output::Stdout => None,
+        };
+        let stderr = match &program.stderr {
+            Output::File(path) => {
+                let rules = log_rules(program, path, &process, "stderr", program.stderr_rotation, true);
+                self.open_log(path.expand(&program.name, number), rules).map(Some)
+            }
+            Output::Inherit => Ok(Some(self.pipes.open_voice(Voice::Stderr, &process, true))),
+            Output::Discard if program.hears_discarded_stderr() => Ok(Some(self.pipes.open_nowhere())),
+            Output::Discard | Output::Stdout => Ok(None),
+        };
+        match stderr {
+            Ok(stderr) => Ok(Streams { stdout, stderr }),
+            Err(reason) => {
+                self.close_streams(Streams { stdout, stderr: None });
+                Err(reason)
+            }
+        }
     }
 
-    fn open_stream(
-        &mut self,
-        program: &ProgramSpec,
-        number: u32,
-        output: &Output,
-    ) -> Result<Option<Stream>, String> {
-        let Output::File(template) = output else { return Ok(None) };
-        let path = template.expand(&program.name, number);
-        // Instances that share a file are told beforehand to write whole lines, so that not even the
-        // first of them begins a line that the second would have to break.
-        let is_shared = program.numprocs > 1 && path == template.expand(&program.name, u32::MAX);
-        let opened = self.pipes.open(Path::new(&path), is_shared);
-        opened.map(Some).map_err(|error| format!("cannot open its log file {error}"))
+    fn open_log(&mut self, path: String, rules: LogRules) -> Result<Stream, String> {
+        let opened = self.pipes.open_log(Path::new(&path), rules);
+        opened.map_err(|error| format!("cannot open its log file {error}"))
     }
 
     fn close_streams(&mut self, streams: Streams) {
         for stream in [streams.stdout, streams.stderr].into_iter().flatten() {
-            self.pipes.close(stream);
+            self.pipes.close(&stream);
         }
     }
 
@@ -138,4 +150,20 @@ impl EventLoop {
             State::Starting(_) | State::Stopping(_) => log::debug!("{name}: {from} -> {to}"),
         }
     }
+}
+
+/// Instances that share a file are told beforehand to write whole lines, so that not even the first of
+/// them begins a line that the second would have to break.
+fn log_rules(
+    program: &ProgramSpec,
+    path: &Template,
+    process: &str,
+    stream: &str,
+    rotation: Rotation,
+    keeps_recent: bool,
+) -> LogRules {
+    let is_shared =
+        program.numprocs > 1 && path.expand(&program.name, 0) == path.expand(&program.name, u32::MAX);
+    let style = Style::of_file(program.log_format, process, stream);
+    LogRules { rotation, full: program.log_full, style, is_shared, keeps_recent }
 }

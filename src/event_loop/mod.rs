@@ -22,12 +22,11 @@ use std::path::PathBuf;
 use mio::{Events, Poll, Registry};
 
 use crate::command::{Order, RequestId, Verbosity};
-use crate::config::{Config, SupervisorSpec};
+use crate::config::{Config, Rotation, SupervisorSpec};
 use crate::io::clock::Clock;
 use crate::io::console::{ColorChoice, Console};
 use crate::io::http::Server;
 use crate::io::journal::Journal;
-use crate::io::log_file::Rotation;
 use crate::io::output::Pipes;
 use crate::io::process::{FileLimit, Launcher, Processes, Usages};
 use crate::io::reason::reason;
@@ -134,6 +133,9 @@ impl EventLoop {
     pub(crate) fn run(&mut self) -> io::Result<Outcome> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         self.bind_http();
+        if self.console.is_interactive() {
+            self.pipes.speak_through_console();
+        }
         self.greet();
         self.handle(Event::Boot);
         loop {
@@ -156,9 +158,14 @@ impl EventLoop {
             || self.console.has_more()
             || self.http.as_ref().is_some_and(|http| http.requests_len() > 0);
         let http_deadline = self.http.as_ref().and_then(Server::next_deadline);
-        let deadlines = [self.supervisor.next_deadline(), http_deadline, self.news.next_deadline()];
-        let deadlines = deadlines.into_iter().chain([self.console.next_deadline()]);
-        let deadline = deadlines.flatten().min();
+        let deadlines = [
+            self.supervisor.next_deadline(),
+            http_deadline,
+            self.pipes.next_deadline(),
+            self.news.next_deadline(),
+            self.console.next_deadline(),
+        ];
+        let deadline = deadlines.into_iter().flatten().min();
         let timeout = match deadline {
             _ if is_busy => Some(std::time::Duration::ZERO),
             Some(deadline) => Some(self.clock.until(deadline)),
@@ -174,13 +181,21 @@ impl EventLoop {
     }
 
     fn turn(&mut self, events: &Events) {
+        self.pipes.begin_turn(self.now);
         let mut has_signals = false;
         for event in events {
             match Source::from_token(event.token()) {
                 Some(Source::Signals) => has_signals = true,
                 Some(Source::Pipe(key)) => self.pipes.mark_ready(key),
                 Some(Source::ConsoleInput) => self.console.mark_readable(),
-                Some(Source::HttpListener | Source::HttpConnection(_) | Source::ConsoleOutput) | None => {}
+                Some(
+                    Source::HttpListener
+                    | Source::HttpConnection(_)
+                    | Source::ConsoleOutput
+                    | Source::VoiceOut
+                    | Source::VoiceErr,
+                )
+                | None => {}
             }
         }
         if has_signals {
@@ -197,7 +212,14 @@ impl EventLoop {
                 Some(Source::HttpConnection(key)) => {
                     self.with_http(|http, registry, now| http.ready(registry, now, key));
                 }
-                Some(Source::Signals | Source::Pipe(_) | Source::ConsoleInput | Source::ConsoleOutput)
+                Some(
+                    Source::Signals
+                    | Source::Pipe(_)
+                    | Source::ConsoleInput
+                    | Source::ConsoleOutput
+                    | Source::VoiceOut
+                    | Source::VoiceErr,
+                )
                 | None => {}
             }
         }
@@ -208,6 +230,9 @@ impl EventLoop {
     /// Nothing that was said in a turn waits for the next.
     fn end_turn(&mut self) {
         self.refresh_watch();
+        for line in self.pipes.take_console_lines() {
+            self.console.warn(&line);
+        }
         self.console.flush(self.poll.registry());
         self.journal.write_pending();
     }
@@ -225,11 +250,15 @@ impl EventLoop {
                 Notice::Continued => self.console.continued(),
                 Notice::Reopen => {
                     log::info!("SIGUSR2: reopening log files");
-                    self.pipes.reopen();
-                    self.journal.reopen();
+                    self.reopen_logs();
                 }
             }
         }
+    }
+
+    fn reopen_logs(&mut self) {
+        self.pipes.reopen();
+        self.journal.reopen();
     }
 
     /// SIGHUP comes from a terminal that closes, unless nohup said not to care, or from somebody who

@@ -1,6 +1,7 @@
-//! The only clock: CLOCK_MONOTONIC, so that setting the wall clock moves no timer.
+//! The only clock: CLOCK_MONOTONIC, so that setting the wall clock moves no timer. The wall clock is
+//! read for people and records only.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::time::Time;
 
@@ -24,4 +25,10 @@ impl Clock {
     pub(crate) fn until(&self, deadline: Time) -> Duration {
         deadline.since(self.now())
     }
+}
+
+/// The wall clock's time, for what people read; no decision may rest on it.
+#[allow(clippy::disallowed_methods)] // This is the one home of the clock.
+pub(crate) fn wall_time() -> SystemTime {
+    SystemTime::now()
 }

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use log::LevelFilter;
 use simplelog::{ConfigBuilder, WriteLogger};
 
-use super::log_file::{LogFile, Rotation};
+use super::log_file::LogFile;
+use crate::config::Rotation;
 
 /// A record that grows beyond this is written at once; all others wait for the end of the turn.
 const BUFFER_BYTES: usize = 16 * 1024;

@@ -1,33 +1,28 @@
 //! The one writer of log files, ours and the children's: appends, and rotates at a line end.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::libc;
 use nix::sys::stat::{Mode, umask};
+use nix::unistd::Uid;
 
 use super::reason::reason;
-
-/// When a file is rotated, and what is kept: `NAME.1` is the newest backup.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rotation {
-    /// Size in bytes that a file does not exceed by more than one line; 0 = never rotated.
-    pub(crate) max_bytes: u64,
-    /// Backups kept; 0 = the file is emptied instead.
-    pub(crate) backups: u32,
-}
-
-impl Rotation {
-    pub(crate) const NEVER: Rotation = Rotation { max_bytes: 0, backups: 0 };
-}
+use crate::config::Rotation;
 
 /// Which file a path led to: device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FileId {
     device: u64,
     inode: u64,
+}
+
+impl FileId {
+    fn of(found: &Metadata) -> FileId {
+        FileId { device: found.dev(), inode: found.ino() }
+    }
 }
 
 /// Part of the data could not be written.
@@ -45,6 +40,10 @@ pub(crate) struct LogFile {
     file: File,
     id: FileId,
     rotation: Rotation,
+    /// Only regular files are rotated.
+    is_regular: bool,
+    /// Whether the path has led to another file since that was last asked.
+    is_another: bool,
     size: u64,
     at_line_start: bool,
 }
@@ -56,21 +55,20 @@ impl LogFile {
     /// Whatever the system says, in one line that names the path.
     pub(crate) fn open(path: &Path, rotation: Rotation) -> io::Result<LogFile> {
         let named = |error: io::Error| {
-            let trouble =
-                if is_unread_fifo(path, &error) { "nobody reads this FIFO" } else { &reason(&error) };
-            io::Error::new(error.kind(), format!("{}: {trouble}", path.display()))
+            io::Error::new(error.kind(), format!("{}: {}", path.display(), explain(path, &error)))
         };
         let file = open_or_create(path).map_err(named)?;
         let found = file.metadata().map_err(named)?;
-        let rotation = if found.is_file() { rotation } else { Rotation::NEVER };
         if found.file_type().is_socket() {
             return Err(named(io::Error::other("is a socket")));
         }
         Ok(LogFile {
             path: path.to_owned(),
             file,
-            id: FileId { device: found.dev(), inode: found.ino() },
+            id: FileId::of(&found),
             rotation,
+            is_regular: found.is_file(),
+            is_another: false,
             size: found.len(),
             at_line_start: true,
         })
@@ -84,10 +82,36 @@ impl LogFile {
         &self.path
     }
 
+    pub(crate) fn set_rotation(&mut self, rotation: Rotation) {
+        self.rotation = rotation;
+    }
+
+    /// Looks whether the path still leads to this file: one that was moved, removed or replaced is
+    /// opened anew, and one that was truncated is measured anew.
+    ///
+    /// # Errors
+    /// As [`LogFile::open`]; the old file stays in use then.
+    pub(crate) fn look(&mut self) -> io::Result<()> {
+        match fs::metadata(&self.path) {
+            Ok(found) if FileId::of(&found) == self.id => {
+                self.size = self.size.min(found.len());
+                Ok(())
+            }
+            Ok(_) | Err(_) => self.reopen(),
+        }
+    }
+
     /// Opens the path anew, for a file that was moved or removed. On failure the old one stays.
     pub(crate) fn reopen(&mut self) -> io::Result<()> {
-        *self = LogFile::open(&self.path, self.rotation)?;
+        let opened = LogFile::open(&self.path, self.rotation)?;
+        let is_another = self.is_another || opened.id != self.id;
+        *self = LogFile { is_another, ..opened };
         Ok(())
+    }
+
+    /// Whether [`LogFile::id`] has changed since this was last asked.
+    pub(crate) fn take_identity_change(&mut self) -> bool {
+        std::mem::take(&mut self.is_another)
     }
 
     /// Appends all of `data`, rotating between lines where it would grow too large.
@@ -112,6 +136,7 @@ impl LogFile {
     /// line that has begun in it in any case, and at least one line if the file is empty.
     fn fitting(&self, data: &[u8]) -> usize {
         let room = match self.rotation.max_bytes {
+            _ if !self.is_regular => return data.len(),
             0 => return data.len(),
             max => usize::try_from(max.saturating_sub(self.size)).unwrap_or(usize::MAX),
         };
@@ -146,11 +171,17 @@ impl LogFile {
 
     /// Moves the file out of the way and starts a new one. If that fails the present file goes on
     /// growing, because a log that is too large is better than none; the next try is one limit later.
+    /// A file that somebody else has moved, or emptied, needs no rotation any more.
     fn rotate(&mut self) {
-        let result = match self.rotation.backups {
+        let (id, size) = (self.id, self.size);
+        let looked = self.look();
+        if self.id != id || self.size < size {
+            return;
+        }
+        let result = looked.and_then(|()| match self.rotation.backups {
             0 => self.file.set_len(0),
             backups => self.shift_backups(backups).and_then(|()| self.reopen()),
-        };
+        });
         self.size = 0;
         if let Err(error) = result {
             // The journal itself writes through here, so this must not log.
@@ -174,14 +205,18 @@ impl LogFile {
     }
 }
 
-/// Never blocks and never takes a terminal over: a FIFO without a reader is an error, not a hang.
+/// Never blocks and never takes a terminal over: a FIFO without a reader is an error, not a hang. For
+/// root a symbolic link is one, too: who may write to the directory could lead it to any file. Links
+/// of the system's own, such as /dev/stdout, are followed.
 fn open_or_create(path: &Path) -> io::Result<File> {
+    let is_systems_own = ["/dev", "/proc"].iter().any(|directory| path.starts_with(directory));
+    let no_follow = if Uid::effective().is_root() && !is_systems_own { libc::O_NOFOLLOW } else { 0 };
     let open = || {
         OpenOptions::new()
             .append(true)
             .create(true)
             .mode(0o640)
-            .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+            .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | no_follow)
             .open(path)
     };
     with_exact_modes(|| match (open(), path.parent()) {
@@ -193,10 +228,18 @@ fn open_or_create(path: &Path) -> io::Result<File> {
     })
 }
 
-/// The kernel says "No such device or address" to who would write to it.
-fn is_unread_fifo(path: &Path, error: &io::Error) -> bool {
-    error.raw_os_error() == Some(libc::ENXIO)
-        && fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
+/// The kernel says "No such device or address" to who would write to a FIFO that nobody reads, and
+/// "Too many levels of symbolic links" to who will not follow one.
+fn explain(path: &Path, error: &io::Error) -> String {
+    let kind = || fs::symlink_metadata(path).map(|found| found.file_type());
+    match error.raw_os_error() {
+        Some(libc::ENXIO) if kind().is_ok_and(|kind| kind.is_fifo()) => "nobody reads this FIFO".to_owned(),
+        Some(libc::ENXIO) if kind().is_ok_and(|kind| kind.is_socket()) => "is a socket".to_owned(),
+        Some(libc::ELOOP) if kind().is_ok_and(|kind| kind.is_symlink()) => {
+            "is a symbolic link, which is not followed as root".to_owned()
+        }
+        Some(_) | None => reason(error),
+    }
 }
 
 /// The promised modes hold whatever umask we were started with.
@@ -274,6 +317,63 @@ mod tests {
         let mut log = rotating(&path, 6, 1);
         log.append(b"first\nsecond\n").unwrap();
         assert_eq!(read(&path), "first\nsecond\n");
+    }
+
+    #[test]
+    fn a_file_that_was_moved_or_emptied_is_not_rotated_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.log");
+        let mut log = rotating(&path, 6, 1);
+        log.append(b"first\n").unwrap();
+        fs::rename(&path, directory.path().join("moved")).unwrap();
+        log.append(b"second\n").unwrap();
+        assert_eq!(read(&path), "second\n");
+        assert!(!directory.path().join("a.log.1").exists());
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        log.append(b"third\n").unwrap();
+        assert_eq!(read(&path), "third\n");
+        assert!(!directory.path().join("a.log.1").exists());
+    }
+
+    #[test]
+    fn a_directory_that_is_gone_is_made_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("deep/a.log");
+        let mut log = rotating(&path, 6, 1);
+        log.append(b"first\n").unwrap();
+        fs::remove_dir_all(directory.path().join("deep")).unwrap();
+        log.append(b"second\n").unwrap();
+        assert_eq!(read(&path), "second\n");
+    }
+
+    #[test]
+    fn a_look_finds_the_file_that_the_path_leads_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.log");
+        let mut log = rotating(&path, 0, 0);
+        log.append(b"first\n").unwrap();
+        fs::remove_file(&path).unwrap();
+        log.look().unwrap();
+        log.append(b"second\n").unwrap();
+        assert_eq!(read(&path), "second\n");
+    }
+
+    #[test]
+    fn a_symbolic_link_is_not_followed_as_root() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.log");
+        std::os::unix::fs::symlink(directory.path().join("target"), &path).unwrap();
+        let opened = LogFile::open(&path, Rotation::NEVER);
+        if Uid::effective().is_root() {
+            assert!(
+                opened
+                    .unwrap_err()
+                    .to_string()
+                    .ends_with("is a symbolic link, which is not followed as root")
+            );
+        } else {
+            opened.unwrap();
+        }
     }
 
     #[test]

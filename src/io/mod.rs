@@ -13,4 +13,5 @@ pub(crate) mod process;
 pub(crate) mod program_path;
 pub(crate) mod reason;
 pub(crate) mod signals;
+pub(crate) mod standard_stream;
 pub(crate) mod token;

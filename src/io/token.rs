@@ -19,6 +19,10 @@ pub(crate) enum Source {
     HttpConnection(Key),
     /// The reading end of a child's stdout or stderr.
     Pipe(Key),
+    /// Our own stdout, while it takes no more of what programs say.
+    VoiceOut,
+    /// The same for stderr.
+    VoiceErr,
 }
 
 const INDEX_BITS: u32 = 32;
@@ -33,6 +37,8 @@ impl Source {
             Source::HttpListener => pack(3, None),
             Source::HttpConnection(key) => pack(4, Some(key)),
             Source::Pipe(key) => pack(5, Some(key)),
+            Source::VoiceOut => pack(6, None),
+            Source::VoiceErr => pack(7, None),
         }
     }
 
@@ -47,6 +53,8 @@ impl Source {
             3 => Some(Source::HttpListener),
             4 => Some(Source::HttpConnection(key)),
             5 => Some(Source::Pipe(key)),
+            6 => Some(Source::VoiceOut),
+            7 => Some(Source::VoiceErr),
             _ => None,
         }
     }
@@ -72,6 +80,8 @@ mod tests {
             Source::HttpListener,
             Source::HttpConnection(key),
             Source::Pipe(key),
+            Source::VoiceOut,
+            Source::VoiceErr,
         ] {
             assert_eq!(Source::from_token(source.token()), Some(source));
         }

@@ -7,4 +7,4 @@ mod snapshot;
 pub mod table;
 
 pub use line::{Line, Style};
-pub use snapshot::{About, ProcessRow, ProgramRows, Snapshot, Usage, take};
+pub use snapshot::{About, Observed, ProcessRow, ProgramRows, Snapshot, Usage, take};

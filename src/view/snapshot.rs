@@ -54,6 +54,15 @@ pub struct Usage {
     pub rss_bytes: u64,
 }
 
+/// What is seen of a living process from outside.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observed {
+    /// What it uses, where that was measured.
+    pub usage: Option<Usage>,
+    /// What keeps its output from its log.
+    pub trouble: Option<String>,
+}
+
 /// The supervisor itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct About {
@@ -71,11 +80,12 @@ pub fn take(
     supervisor: &Supervisor,
     now: Time,
     wanted: impl Fn(Key) -> bool,
-    usage: impl Fn(u32) -> Option<Usage>,
+    observed: impl Fn(u32) -> Observed,
 ) -> Snapshot {
     let rows = |program: &Program| {
         let keys = program.instances().iter().filter(|key| wanted(**key));
-        let processes = keys.filter_map(|key| process_row(supervisor, now, program, *key, &usage)).collect();
+        let processes =
+            keys.filter_map(|key| process_row(supervisor, now, program, *key, &observed)).collect();
         ProgramRows { name: program.spec().name.clone(), numprocs: program.spec().numprocs, processes }
     };
     let programs =
@@ -89,9 +99,12 @@ fn process_row(
     now: Time,
     program: &Program,
     key: Key,
-    usage: impl Fn(u32) -> Option<Usage>,
+    observed: impl Fn(u32) -> Observed,
 ) -> Option<ProcessRow> {
     let instance = supervisor.instance(key)?;
+    let Observed { usage, trouble } = instance.pid().map(observed).unwrap_or_default();
+    let words = [describe(instance, program, supervisor.deadline(key).map(|at| at - now))];
+    let words = words.into_iter().filter(|words| !words.is_empty()).chain(trouble);
     Some(ProcessRow {
         name: format!("{}:{}", program.spec().name, instance.number()),
         state: instance.state(),
@@ -99,8 +112,8 @@ fn process_row(
         uptime: instance.started().map(|started| now - started),
         restarts: instance.restarts(),
         exit: instance.last_exit(),
-        description: describe(instance, program, supervisor.deadline(key).map(|at| at - now)),
-        usage: instance.pid().and_then(usage),
+        description: words.collect::<Vec<_>>().join("; "),
+        usage,
     })
 }
 

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use taskmaster::config::{Autorestart, Output, PROGRAM_KEYS, ProgramSpec, SUPERVISOR_KEYS, Template};
+use taskmaster::config::{
+    Autorestart, LogFormat, LogFull, Output, PROGRAM_KEYS, ProgramSpec, Rotation, SUPERVISOR_KEYS, Template,
+};
 use taskmaster::signal::Signal;
 
 use super::{accepted, complaint, program, program_complaint, program_with};
@@ -367,6 +369,10 @@ fn minimal() -> ProgramSpec {
         stdout: file("/srv/logs/{program_name}.stdout"),
         stderr: file("/srv/logs/{program_name}.stderr"),
         env: Vec::new(),
+        stdout_rotation: Rotation::DEFAULT,
+        stderr_rotation: Rotation::DEFAULT,
+        log_format: LogFormat::Raw,
+        log_full: LogFull::Drop,
         stopasgroup: true,
         killasgroup: true,
         priority: 999,
@@ -413,7 +419,7 @@ fn every_key_reaches_its_own_value() {
         change(&mut spec);
         spec
     };
-    let cases: [(&str, Change); 17] = [
+    let cases: &[(&str, Change)] = &[
         ("numprocs: 4", |spec| spec.numprocs = 4),
         ("workingdir: /tmp", |spec| spec.workingdir = Template::new("/tmp")),
         ("umask: 027", |spec| spec.umask = Some(0o27)),
@@ -426,6 +432,12 @@ fn every_key_reaches_its_own_value() {
         ("stoptime: 2m", |spec| spec.stoptime = Duration::from_secs(120)),
         ("stdout: none", |spec| spec.stdout = Output::Discard),
         ("stderr: stdout", |spec| spec.stderr = Output::Stdout),
+        ("stdout_maxbytes: 1KB", |spec| spec.stdout_rotation.max_bytes = 1024),
+        ("stdout_backups: 0", |spec| spec.stdout_rotation.backups = 0),
+        ("stderr_maxbytes: 0", |spec| spec.stderr_rotation.max_bytes = 0),
+        ("stderr_backups: 3", |spec| spec.stderr_rotation.backups = 3),
+        ("log_format: json", |spec| spec.log_format = LogFormat::Json),
+        ("log_full: block", |spec| spec.log_full = LogFull::Block),
         ("env: {A: b}", |spec| spec.env = vec![("A".to_owned(), Template::new("b"))]),
         ("stopasgroup: false", |spec| spec.stopasgroup = false),
         ("killasgroup: false", |spec| spec.killasgroup = false),
@@ -433,7 +445,7 @@ fn every_key_reaches_its_own_value() {
         ("restart_delay: 3", |spec| spec.restart_delay = Some(Duration::from_secs(3))),
     ];
     for (line, change) in cases {
-        assert_eq!(program(line), expected(change), "{line}");
+        assert_eq!(program(line), expected(*change), "{line}");
     }
     // A row that is added to the table has to be added here.
     let tried = cases.iter().filter_map(|(line, _)| line.split_once(':')).map(|(key, _)| key);

@@ -234,47 +234,12 @@ fn tags_are_refused() {
 
 #[test]
 fn keys_that_are_no_texts_are_named_or_refused() {
-    assert_snapshot!(complaint("programs:\n  web:\n    cmd: run\n    1: x\n    true: y\n    ~: z\n    \"\": w\n"), @r#"
-    error: unknown key `1`
-     --> config.yaml:4:5
-      |
-    4 |     1: x
-      |     ^
-      |
-      = help: the keys are
-                cmd, numprocs, workingdir, umask, autostart, autorestart, exitcodes, startretries, starttime,
-                stopsignal, stoptime, stdout, stderr, env, stopasgroup, killasgroup, priority, restart_delay
-
-    error: unknown key `true`
-     --> config.yaml:5:5
-      |
-    5 |     true: y
-      |     ^^^^
-      |
-      = help: the keys are
-                cmd, numprocs, workingdir, umask, autostart, autorestart, exitcodes, startretries, starttime,
-                stopsignal, stoptime, stdout, stderr, env, stopasgroup, killasgroup, priority, restart_delay
-
-    error: unknown key `~`
-     --> config.yaml:6:5
-      |
-    6 |     ~: z
-      |     ^
-      |
-      = help: the keys are
-                cmd, numprocs, workingdir, umask, autostart, autorestart, exitcodes, startretries, starttime,
-                stopsignal, stoptime, stdout, stderr, env, stopasgroup, killasgroup, priority, restart_delay
-
-    error: unknown key ``
-     --> config.yaml:7:5
-      |
-    7 |     "": w
-      |     ^^
-      |
-      = help: the keys are
-                cmd, numprocs, workingdir, umask, autostart, autorestart, exitcodes, startretries, starttime,
-                stopsignal, stoptime, stdout, stderr, env, stopasgroup, killasgroup, priority, restart_delay
-    "#);
+    let complaint_of_odd_keys =
+        complaint("programs:\n  web:\n    cmd: run\n    1: x\n    true: y\n    ~: z\n    \"\": w\n");
+    for (line, key) in [(4, "1"), (5, "true"), (6, "~"), (7, "")] {
+        let told = format!("error: unknown key `{key}`\n --> config.yaml:{line}:5\n");
+        assert!(complaint_of_odd_keys.contains(&told), "{complaint_of_odd_keys}");
+    }
     assert_snapshot!(complaint("programs:\n  web:\n    cmd: run\n    [a]: b\n"), @"
     error: programs.web: invalid type: sequence, expected a text for a key
      --> config.yaml:4:5

@@ -1,6 +1,18 @@
 //! Child output: pipes in, log files out.
+//!
+//! - `pipes`: reads what children write; `pace`: how fast each of them is; `stream`: where it goes
+//! - `sinks`: one writer for each log file; `voices`: our own standard streams (`inherit`)
+//! - `format`: what a line looks like there; `recent`: the last lines, in memory
 
+mod format;
+mod pace;
 mod pipes;
+mod recent;
 mod sinks;
+mod stream;
+mod voices;
 
-pub(crate) use pipes::{Pipes, Stream};
+pub(crate) use format::Style;
+pub(crate) use pipes::Pipes;
+pub(crate) use stream::{LogRules, Stream};
+pub(crate) use voices::Voice;

@@ -1,26 +1,40 @@
-//! The reading ends of children's stdout and stderr, copied to their sinks.
+//! The reading ends of children's stdout and stderr, copied to where they lead.
 //!
 //! mio is edge-triggered: a pipe is done only at WouldBlock or at its end. One that was read once
-//! and may hold more goes to the back of the ready queue, so that a firehose starves nobody.
+//! and may hold more goes to the back of the ready queue, so that a firehose starves nobody. A pipe
+//! whose destination takes nothing is parked unread: its child waits, as at any full pipe.
 
 use std::collections::VecDeque;
 use std::io::{self, PipeReader, Read};
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mio::unix::pipe::Receiver;
 use mio::{Interest, Registry};
+use nix::fcntl::{FcntlArg, fcntl};
 
-use super::sinks::Sinks;
+use super::format::Style;
+use super::pace::{Pace, REST};
+use super::recent::Recent;
+use super::sinks::{Counts, Sinks};
+use super::stream::{Destination, LogRules, Out, Stream};
+use super::voices::{Voice, Voices};
+use crate::config::Rotation;
 use crate::io::token::Source;
 use crate::slots::{Key, Slots};
+use crate::time::Time;
+use crate::timers::Timers;
 
-/// One read, and so one pipe's share of a turn: what a pipe holds by default (pipe(7)).
-const READ_BYTES: usize = 64 * 1024;
+/// One read, and so one pipe's share of a turn: what a pipe holds that was made larger.
+const READ_BYTES: usize = 256 * 1024;
+/// The size of the pipe of a child that keeps its pipe full.
+const LARGE_PIPE_BYTES: usize = READ_BYTES;
+/// Pipes that are made larger at most: a user has 64 MiB of them in all (pipe(7)).
+const LARGE_PIPES_MAX: u32 = 64;
 /// What is read at most from the pipe of a process that has ended: the largest pipe the kernel gives
 /// an ordinary user (/proc/sys/fs/pipe-max-size). More can only come from a process that lives on.
 const LAST_WORDS_BYTES_MAX: usize = 1024 * 1024;
-/// The longest line that is kept together in a file with several writers. What is longer is cut into
+/// The longest line that is kept together where lines are kept whole. What is longer is cut into
 /// lines of this length.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
@@ -28,23 +42,31 @@ const LINE_BYTES_MAX: usize = 64 * 1024;
 pub(crate) struct Pipes {
     pipes: Slots<Pipe>,
     sinks: Sinks,
+    voices: Voices,
     ready: VecDeque<Key>,
+    /// Pipes with something to read whose destination takes nothing for now.
+    parked: Vec<Key>,
+    /// Pipes that are left alone for a moment, by slab index.
+    rests: Timers,
+    /// One for all: the beginning of a line that was kept, and what is read behind it.
     buffer: Box<[u8]>,
+    /// Lines as they are to be written, where that is not as they came.
+    dressed: Vec<u8>,
+    large_pipes: u32,
+    /// The time of this turn.
+    now: Time,
 }
 
 struct Pipe {
     receiver: Receiver,
     stream: Stream,
     is_queued: bool,
+    /// Whether poll tells of it; not while it rests.
+    is_polled: bool,
     /// The beginning of a line whose end has not come yet; only where lines are kept whole.
     remainder: Vec<u8>,
-}
-
-/// Where a pipe's data goes: a sink held open until the stream is given to a pipe or closed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stream {
-    sink: Key,
-    whole_lines: bool,
+    recent: Option<Box<Recent>>,
+    pace: Pace,
 }
 
 /// What one read of a pipe gave.
@@ -55,40 +77,82 @@ enum Outcome {
     Ended,
 }
 
+#[allow(dead_code)] // followers and metrics come next
 impl Pipes {
     pub(crate) fn new() -> Pipes {
         Pipes {
             pipes: Slots::new(),
             sinks: Sinks::default(),
+            voices: Voices::default(),
             ready: VecDeque::new(),
-            buffer: vec![0; READ_BYTES].into_boxed_slice(),
+            parked: Vec::new(),
+            rests: Timers::new(),
+            buffer: vec![0; LINE_BYTES_MAX + READ_BYTES].into_boxed_slice(),
+            dressed: Vec::new(),
+            large_pipes: 0,
+            now: Time::ZERO,
         }
     }
 
-    /// Opens the log file of a stream. With `whole_lines`, or as soon as a second stream leads to the
-    /// same file, only whole lines are written.
-    pub(crate) fn open(&mut self, path: &Path, whole_lines: bool) -> io::Result<Stream> {
-        Ok(Stream { sink: self.sinks.open(path)?, whole_lines })
+    /// A stream into a log file. Only whole lines are written where the rules say that it is shared,
+    /// and as soon as a second stream leads to the same file.
+    ///
+    /// # Errors
+    /// In words that name the file.
+    pub(crate) fn open_log(&mut self, path: &Path, rules: LogRules) -> io::Result<Stream> {
+        let LogRules { rotation, full, style, is_shared, keeps_recent } = rules;
+        let destination = Destination::Sink(self.sinks.open(path, rotation, full)?);
+        Ok(Stream { destination, style, whole_lines: is_shared, keeps_recent })
+    }
+
+    /// A stream to our own stdout or stderr.
+    pub(crate) fn open_voice(&self, voice: Voice, process: &str, keeps_recent: bool) -> Stream {
+        let style = Style::of_shared_stream(process);
+        Stream { destination: Destination::Voice(voice), style, whole_lines: true, keeps_recent }
+    }
+
+    /// A stream of which nothing but its last lines is kept.
+    pub(crate) fn open_nowhere(&self) -> Stream {
+        Stream {
+            destination: Destination::Nowhere,
+            style: Style::Raw,
+            whole_lines: false,
+            keeps_recent: true,
+        }
     }
 
     /// Gives up a stream for which no pipe came to be.
-    pub(crate) fn close(&mut self, stream: Stream) {
-        self.sinks.close(stream.sink);
+    pub(crate) fn close(&mut self, stream: &Stream) {
+        if let Destination::Sink(sink) = stream.destination {
+            self.sinks.close(sink);
+        }
     }
 
     /// Copies from `reader`, which must be non-blocking, to `stream` until it ends.
     pub(crate) fn add(&mut self, registry: &Registry, reader: PipeReader, stream: Stream) -> io::Result<Key> {
-        let receiver = Receiver::from(OwnedFd::from(reader));
-        let key = self.pipes.insert(Pipe { receiver, stream, is_queued: false, remainder: Vec::new() });
+        let key = self.pipes.insert(Pipe {
+            receiver: Receiver::from(OwnedFd::from(reader)),
+            stream,
+            is_queued: false,
+            is_polled: true,
+            remainder: Vec::new(),
+            recent: None,
+            pace: Pace::default(),
+        });
         if let Some(pipe) = self.pipes.get_mut(key)
             && let Err(error) =
                 registry.register(&mut pipe.receiver, Source::Pipe(key).token(), Interest::READABLE)
+            && let Some(pipe) = self.pipes.remove(key)
         {
-            self.pipes.remove(key);
-            self.sinks.close(stream.sink);
+            self.close(&pipe.stream);
             return Err(error);
         }
         Ok(key)
+    }
+
+    /// A new turn begins.
+    pub(crate) fn begin_turn(&mut self, now: Time) {
+        self.now = now;
     }
 
     /// A poll event came for this pipe.
@@ -106,38 +170,153 @@ impl Pipes {
         !self.ready.is_empty()
     }
 
+    /// When [`Pipes::pump`] is needed though no pipe has an event; never at rest.
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        [self.rests.next(), self.sinks.next_deadline()].into_iter().flatten().min()
+    }
+
     /// One bounded read for each pipe that is ready.
     pub(crate) fn pump(&mut self, registry: &Registry) {
+        self.sinks.retry(self.now);
+        self.unpark();
+        while let Some(index) = self.rests.pop_due(self.now) {
+            if let Some(key) = self.pipes.key_at(index) {
+                self.wake(registry, key);
+            }
+        }
         for _ in 0..self.ready.len() {
             let Some(key) = self.ready.pop_front() else { break };
-            match self.read_once(key) {
-                Outcome::Data(_) => self.ready.push_back(key),
-                Outcome::Drained => {
-                    if let Some(pipe) = self.pipes.get_mut(key) {
-                        pipe.is_queued = false;
-                    }
+            self.serve(registry, key);
+        }
+        self.voices.flush(registry);
+    }
+
+    fn serve(&mut self, registry: &Registry, key: Key) {
+        if self.is_held_back(key) {
+            return self.parked.push(key);
+        }
+        match self.read_once(key) {
+            Outcome::Data(count) => {
+                let now = self.now;
+                let Some(pipe) = self.pipes.get_mut(key) else { return };
+                pipe.pace.note(now, count);
+                if pipe.pace.is_chatty() {
+                    return self.rest(registry, key);
                 }
-                Outcome::Ended => self.end(registry, key),
+                if pipe.pace.wants_larger_pipe() {
+                    self.enlarge(key);
+                }
+                self.ready.push_back(key);
             }
+            Outcome::Drained => self.drained(registry, key),
+            Outcome::Ended => self.end(registry, key),
+        }
+    }
+
+    /// Nothing is left to read: poll tells when there is.
+    fn drained(&mut self, registry: &Registry, key: Key) {
+        let Some(pipe) = self.pipes.get_mut(key) else { return };
+        pipe.is_queued = false;
+        if !pipe.is_polled {
+            pipe.pace.calm_down();
+        }
+        if pipe.remainder.is_empty() {
+            // At rest a pipe keeps no buffer; most writers end their lines.
+            pipe.remainder = Vec::new();
+        }
+        if !pipe.is_polled {
+            // What has come since the read is told at once.
+            let token = Source::Pipe(key).token();
+            match registry.register(&mut pipe.receiver, token, Interest::READABLE) {
+                Ok(()) => pipe.is_polled = true,
+                Err(error) => {
+                    log::warn!(
+                        "a pipe from a child cannot be watched, it is looked at again and again: {error}"
+                    );
+                    self.rests.set(key.index(), Some(self.now + REST));
+                }
+            }
+        }
+    }
+
+    /// Leaves a chatty pipe alone for a moment. It is queued meanwhile: nothing else may read it.
+    fn rest(&mut self, registry: &Registry, key: Key) {
+        let Some(pipe) = self.pipes.get_mut(key) else { return };
+        if pipe.is_polled && registry.deregister(&mut pipe.receiver).is_ok() {
+            pipe.is_polled = false;
+        }
+        self.rests.set(key.index(), Some(self.now + REST));
+    }
+
+    fn wake(&mut self, registry: &Registry, key: Key) {
+        if self.is_held_back(key) {
+            return self.parked.push(key);
+        }
+        match self.read_once(key) {
+            Outcome::Data(count) => {
+                let now = self.now;
+                let Some(pipe) = self.pipes.get_mut(key) else { return };
+                pipe.pace.rested(now, count);
+                if pipe.pace.is_chatty() { self.rest(registry, key) } else { self.ready.push_back(key) }
+            }
+            Outcome::Drained => self.drained(registry, key),
+            Outcome::Ended => self.end(registry, key),
+        }
+    }
+
+    fn is_held_back(&self, key: Key) -> bool {
+        match self.pipes.get(key).map(|pipe| pipe.stream.destination) {
+            Some(Destination::Sink(sink)) => self.sinks.holds_back(sink),
+            Some(Destination::Voice(voice)) => self.voices.is_clogged(voice),
+            Some(Destination::Nowhere) | None => false,
+        }
+    }
+
+    fn unpark(&mut self) {
+        for key in std::mem::take(&mut self.parked) {
+            if self.is_held_back(key) { self.parked.push(key) } else { self.ready.push_back(key) }
+        }
+    }
+
+    /// A child that fills its pipe faster than we are there gets a larger one, while there are some.
+    fn enlarge(&mut self, key: Key) {
+        let Some(pipe) = self.pipes.get(key).filter(|_| self.large_pipes < LARGE_PIPES_MAX) else { return };
+        match fcntl(&pipe.receiver, FcntlArg::F_SETPIPE_SZ(LARGE_PIPE_BYTES as i32)) {
+            Ok(_) => self.large_pipes += 1,
+            // Beyond what the user may have: nobody needs to ask again.
+            Err(_) => self.large_pipes = LARGE_PIPES_MAX,
         }
     }
 
     /// The last words of a process that has been reaped: all that it wrote is in the pipe by now.
-    /// The pipe may stay open, if a process that it left behind holds it.
-    pub(crate) fn drain(&mut self, registry: &Registry, key: Key) {
+    /// The pipe may stay open, if a process that it left behind holds it. Gives the last lines of the
+    /// stream, where they are kept.
+    pub(crate) fn drain(&mut self, registry: &Registry, key: Key) -> Vec<String> {
         let mut total = 0;
-        while total < LAST_WORDS_BYTES_MAX {
+        while total < LAST_WORDS_BYTES_MAX && !self.is_held_back(key) {
             match self.read_once(key) {
                 Outcome::Data(count) => total += count,
-                Outcome::Drained => return,
-                Outcome::Ended => return self.end(registry, key),
+                Outcome::Drained => return self.recent_lines(key),
+                Outcome::Ended => {
+                    let lines = self.recent_lines(key);
+                    self.end(registry, key);
+                    return lines;
+                }
             }
         }
         self.mark_ready(key);
+        self.recent_lines(key)
+    }
+
+    /// The last lines of a stream, oldest first; none where they are not kept.
+    pub(crate) fn recent_lines(&self, key: Key) -> Vec<String> {
+        let recent = self.pipes.get(key).and_then(|pipe| pipe.recent.as_ref());
+        recent.map_or_else(Vec::new, |recent| recent.lines())
     }
 
     /// Takes what all pipes hold, before we leave.
     pub(crate) fn drain_all(&mut self, registry: &Registry) {
+        self.sinks.hold_nothing_back();
         let keys: Vec<Key> = self.pipes.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.drain(registry, key);
@@ -145,6 +324,7 @@ impl Pipes {
                 self.end(registry, key);
             }
         }
+        self.voices.finish();
     }
 
     /// Opens every log file anew.
@@ -152,13 +332,61 @@ impl Pipes {
         self.sinks.reopen();
     }
 
+    /// Sets when the log file of this path is rotated, if it is open.
+    pub(crate) fn set_rotation(&mut self, path: &Path, rotation: Rotation) {
+        self.sinks.set_rotation(path, rotation);
+    }
+
+    /// What keeps a pipe's log file from taking output, if anything does.
+    pub(crate) fn trouble(&self, key: Key) -> Option<String> {
+        match self.pipes.get(key)?.stream.destination {
+            Destination::Sink(sink) => self.sinks.trouble(sink),
+            Destination::Voice(_) | Destination::Nowhere => None,
+        }
+    }
+
+    /// What the log file of a pipe has taken and lost since it was opened.
+    pub(crate) fn counts(&self, key: Key) -> Counts {
+        match self.pipes.get(key).map(|pipe| pipe.stream.destination) {
+            Some(Destination::Sink(sink)) => self.sinks.counts(sink),
+            Some(Destination::Voice(_) | Destination::Nowhere) | None => Counts::default(),
+        }
+    }
+
+    /// What programs say to a terminal that has a console goes through the console from now on.
+    pub(crate) fn speak_through_console(&mut self) {
+        self.voices.speak_through_console();
+    }
+
+    /// What programs have said to the console's terminal.
+    pub(crate) fn take_console_lines(&mut self) -> Vec<String> {
+        self.voices.take_lines()
+    }
+
+    /// From now on [`Pipes::take_news`] names this path when it was written to.
+    pub(crate) fn watch(&mut self, path: &Path) {
+        self.sinks.watch(path);
+    }
+
+    /// Takes one [`Pipes::watch`] back.
+    pub(crate) fn unwatch(&mut self, path: &Path) {
+        self.sinks.unwatch(path);
+    }
+
+    /// Watched paths that were written to since the last call.
+    pub(crate) fn take_news(&mut self) -> Vec<PathBuf> {
+        self.sinks.take_news()
+    }
+
     fn read_once(&mut self, key: Key) -> Outcome {
         let Some(pipe) = self.pipes.get_mut(key) else { return Outcome::Ended };
+        let kept = pipe.remainder.len();
+        self.buffer[..kept].copy_from_slice(&pipe.remainder);
         loop {
-            match pipe.receiver.read(&mut self.buffer) {
+            match pipe.receiver.read(&mut self.buffer[kept..kept + READ_BYTES]) {
                 Ok(0) => return Outcome::Ended,
                 Ok(count) => {
-                    pipe.deliver(&mut self.sinks, key, &self.buffer[..count]);
+                    self.deliver(key, kept, count);
                     return Outcome::Data(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -171,45 +399,46 @@ impl Pipes {
         }
     }
 
+    /// Passes on what was read: the buffer holds `kept` bytes of a line that had begun, and `count`
+    /// new ones.
+    fn deliver(&mut self, key: Key, kept: usize, count: usize) {
+        let Pipes { pipes, sinks, voices, buffer, dressed, now, .. } = self;
+        let Some(pipe) = pipes.get_mut(key) else { return };
+        let (data, new) = (&buffer[..kept + count], &buffer[kept..kept + count]);
+        if pipe.stream.keeps_recent {
+            pipe.recent.get_or_insert_default().note(new);
+        }
+        pipe.remainder.clear();
+        let mut out = Out { sinks, voices, dressed, now: *now, stream: &pipe.stream, pipe: key };
+        if !pipe.stream.keeps_lines_whole(out.sinks) {
+            return out.write(data);
+        }
+        let whole = new.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| kept + at + 1);
+        let (lines, mut rest) = data.split_at(whole);
+        if !lines.is_empty() {
+            out.write_lines(lines);
+        }
+        while rest.len() >= LINE_BYTES_MAX {
+            let (piece, more) = rest.split_at(LINE_BYTES_MAX);
+            out.write_lines(&[piece, b"\n"].concat());
+            rest = more;
+        }
+        pipe.remainder.extend_from_slice(rest);
+    }
+
     fn end(&mut self, registry: &Registry, key: Key) {
         let Some(mut pipe) = self.pipes.remove(key) else { return };
+        self.rests.set(key.index(), None);
         if !pipe.remainder.is_empty() {
             pipe.remainder.push(b'\n');
-            self.sinks.write(pipe.stream.sink, key, &pipe.remainder);
+            let Pipes { sinks, voices, dressed, now, .. } = self;
+            let mut out = Out { sinks, voices, dressed, now: *now, stream: &pipe.stream, pipe: key };
+            out.write_lines(&pipe.remainder);
         }
-        // Deregistered before it is closed: a later file of the same number must not be in the way.
-        let _ = registry.deregister(&mut pipe.receiver);
-        self.sinks.close(pipe.stream.sink);
-    }
-}
-
-impl Pipe {
-    fn deliver(&mut self, sinks: &mut Sinks, key: Key, data: &[u8]) {
-        let sink = self.stream.sink;
-        if !self.stream.whole_lines && !sinks.is_shared(sink) {
-            if !self.remainder.is_empty() {
-                sinks.write(sink, key, &std::mem::take(&mut self.remainder));
-            }
-            return sinks.write(sink, key, data);
+        if pipe.is_polled {
+            // Deregistered before it is closed: a later file of the same number must not be in the way.
+            let _ = registry.deregister(&mut pipe.receiver);
         }
-        let whole = data.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let (lines, rest) = data.split_at(whole);
-        if !lines.is_empty() {
-            if !self.remainder.is_empty() {
-                sinks.write(sink, key, &self.remainder);
-                self.remainder.clear();
-            }
-            sinks.write(sink, key, lines);
-        }
-        self.remainder.extend_from_slice(rest);
-        if self.remainder.len() >= LINE_BYTES_MAX {
-            self.remainder.push(b'\n');
-            sinks.write(sink, key, &self.remainder);
-            self.remainder.clear();
-        }
-        if self.remainder.is_empty() {
-            // At rest a pipe keeps no buffer; most writers end their lines.
-            self.remainder = Vec::new();
-        }
+        self.close(&pipe.stream);
     }
 }

@@ -8,7 +8,7 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, PipeReader, PipeWriter};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -120,7 +120,7 @@ impl Launcher {
         let null = || null.try_clone().map(OwnedFd::from);
         let mut merged = None;
         let stdout = match program.stdout {
-            Output::File(_) => {
+            Output::File(_) | Output::Inherit => {
                 let (reader, writer) = half_blocking_pipe()?;
                 ours.stdout = Some(reader);
                 if program.stderr == Output::Stdout {
@@ -128,21 +128,23 @@ impl Launcher {
                 }
                 seated(writer.into())?
             }
-            Output::Inherit => Stdio::inherit(),
             Output::Discard | Output::Stdout => seated(null()?)?,
         };
         let stderr = match program.stderr {
-            Output::File(_) => {
+            Output::File(_) | Output::Inherit => {
                 let (reader, writer) = half_blocking_pipe()?;
                 ours.stderr = Some(reader);
                 seated(writer.into())?
             }
-            Output::Inherit => Stdio::inherit(),
+            Output::Discard if program.hears_discarded_stderr() => {
+                let (reader, writer) = half_blocking_pipe()?;
+                ours.stderr = Some(reader);
+                seated(writer.into())?
+            }
             Output::Discard => seated(null()?)?,
-            Output::Stdout => match (merged, &program.stdout) {
-                (Some(stdout), _) => seated(stdout.into())?,
-                (None, Output::Inherit) => seated(io::stdout().as_fd().try_clone_to_owned()?)?,
-                (None, Output::File(_) | Output::Discard | Output::Stdout) => seated(null()?)?,
+            Output::Stdout => match merged {
+                Some(stdout) => seated(stdout.into())?,
+                None => seated(null()?)?,
             },
         };
         Ok((ours, ChildStreams { stdin: seated(null()?)?, stdout, stderr }))

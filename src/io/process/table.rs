@@ -49,6 +49,12 @@ impl Processes {
         self.leaders.insert(pid, Leader { run, pipes });
     }
 
+    /// The pipes that a process of ours writes to.
+    pub(crate) fn pipes_of(&self, pid: u32) -> impl Iterator<Item = Key> + use<> {
+        let pipes = self.leaders.get(&pid).map(|leader| leader.pipes).unwrap_or_default();
+        pipes.into_iter().flatten()
+    }
+
     /// Sends a signal to a process, or a group, that is still `run`'s.
     pub(crate) fn signal(&self, run: Run, pid: u32, signal: Signal, scope: Scope) -> io::Result<()> {
         let is_leader = self.leaders.get(&pid).is_some_and(|leader| leader.run == run);

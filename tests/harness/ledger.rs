@@ -1,0 +1,48 @@
+//! The ledger: numbered lines in, audited lines out.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+/// A shell command whose output is `WRITER 1` to `WRITER COUNT`.
+pub fn numbered(writer: &str, count: u32) -> String {
+    format!("seq -f '{writer} %.0f' {count}")
+}
+
+/// Checks that lines of the form `WRITER NUMBER` count from 1 to `count` for each of `writers` writers:
+/// nothing is lost, torn or doubled.
+pub fn audit(text: &str, writers: usize, count: u32) -> Result<(), String> {
+    audit_from(text, writers, count, Some(1))
+}
+
+/// The same where the beginning may be missing, as after a rotation that has dropped old backups.
+pub fn audit_end(text: &str, writers: usize, count: u32) -> Result<(), String> {
+    audit_from(text, writers, count, None)
+}
+
+fn audit_from(text: &str, writers: usize, count: u32, first: Option<u32>) -> Result<(), String> {
+    if !text.is_empty() && !text.ends_with('\n') {
+        return Err("torn at its end".to_owned());
+    }
+    let mut next: HashMap<&str, u32> = HashMap::new();
+    for line in text.lines() {
+        let (writer, number) = line.split_once(' ').ok_or(format!("torn: {line:?}"))?;
+        let number: u32 = number.parse().map_err(|_| format!("torn: {line:?}"))?;
+        let expected = next.entry(writer).or_insert(first.unwrap_or(number));
+        if number != *expected {
+            return Err(format!("{writer}: {number} where {expected} was due"));
+        }
+        *expected += 1;
+    }
+    let complete = next.values().filter(|next| **next == count + 1).count();
+    if complete == writers { Ok(()) } else { Err(format!("{complete} of {writers} writers are complete")) }
+}
+
+/// A log with its backups, the oldest first, and the size of each file.
+pub fn with_backups(path: &Path) -> (String, Vec<u64>) {
+    let backup =
+        |number: u32| path.with_file_name(format!("{}.{number}", path.file_name().unwrap().display()));
+    let count = (1..).take_while(|number| backup(*number).exists()).count() as u32;
+    let files = (1..=count).rev().map(backup).chain([path.to_owned()]);
+    let texts: Vec<String> = files.map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    (texts.concat(), texts.iter().map(|text| text.len() as u64).collect())
+}
