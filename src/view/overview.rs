@@ -67,7 +67,7 @@ fn rows_of(program: &ProgramRows, folds: bool) -> Vec<Row<'_>> {
         let is_news = |row: &&ProcessRow| row.state != State::Running;
         let mut others: Vec<&ProcessRow> = program.processes.iter().filter(is_news).collect();
         // What needs somebody comes first.
-        others.sort_by_key(|row| std::cmp::Reverse(row.state.ordinal()));
+        others.sort_by(|a, b| b.state.ordinal().cmp(&a.state.ordinal()));
         let rest = others.len().saturating_sub(ROWS_MAX);
         rows.extend(others.into_iter().take(ROWS_MAX).map(Row::Instance));
         if rest > 0 {
@@ -86,7 +86,7 @@ fn counts(program: &ProgramRows) -> Vec<(State, usize)> {
             None => counts.push((row.state, 1)),
         }
     }
-    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts.sort_by(|(_, a), (_, b)| b.cmp(a));
     counts
 }
 
@@ -94,7 +94,9 @@ fn cells(row: &Row) -> Cells {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     match row {
         Row::Program(program) => {
-            std::array::from_fn(|at| if at == 0 { program.name.clone() } else { String::new() })
+            let mut cells = Cells::default();
+            cells[0].clone_from(&program.name);
+            cells
         }
         Row::More(_) => Cells::default(),
         Row::Instance(row) => [
