@@ -73,6 +73,7 @@ const ROOMS: [Room; 22] = [
             "crate::config",
             "crate::slots",
             "crate::time",
+            "std::cmp",
             "std::time",
             "std::iter",
         ],

@@ -1,6 +1,8 @@
 //! The answer to `status` for a person at a terminal: as wide as the terminal, with what a process
 //! uses, and folded where a program has many instances. Scripts read `table`.
 
+use std::cmp::Reverse;
+
 use super::table::clock;
 use super::{Line, ProcessRow, ProgramRows, Snapshot, Style};
 use crate::supervisor::State;
@@ -67,7 +69,7 @@ fn rows_of(program: &ProgramRows, folds: bool) -> Vec<Row<'_>> {
         let is_news = |row: &&ProcessRow| row.state != State::Running;
         let mut others: Vec<&ProcessRow> = program.processes.iter().filter(is_news).collect();
         // What needs somebody comes first.
-        others.sort_by(|a, b| b.state.ordinal().cmp(&a.state.ordinal()));
+        others.sort_by_key(|row| Reverse(row.state.ordinal()));
         let rest = others.len().saturating_sub(ROWS_MAX);
         rows.extend(others.into_iter().take(ROWS_MAX).map(Row::Instance));
         if rest > 0 {
@@ -86,7 +88,7 @@ fn counts(program: &ProgramRows) -> Vec<(State, usize)> {
             None => counts.push((row.state, 1)),
         }
     }
-    counts.sort_by(|(_, a), (_, b)| b.cmp(a));
+    counts.sort_by_key(|(_, count)| Reverse(*count));
     counts
 }
 
