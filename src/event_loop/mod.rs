@@ -17,6 +17,7 @@ mod status;
 
 pub(crate) use last_resort::run;
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::PathBuf;
 
@@ -63,6 +64,8 @@ pub(crate) struct Settings {
 pub(crate) enum Outcome {
     /// Every process was stopped.
     Clean,
+    /// Every process was stopped, because a program with `exit_on_failure` was FATAL.
+    Failed,
     /// This many processes could not be ended.
     Abandoned(usize),
 }
@@ -112,7 +115,7 @@ impl EventLoop {
         Ok(EventLoop {
             clock: Clock::start(),
             now: Time::ZERO,
-            supervisor: Supervisor::new(&config),
+            supervisor: Supervisor::new(&config).with_seed(RandomState::new().build_hasher().finish()),
             signals,
             launcher: Launcher::new(limit)?,
             processes: Processes::new(),
