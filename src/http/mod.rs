@@ -5,8 +5,9 @@ mod guard;
 mod request;
 mod response;
 mod route;
+pub mod sse;
 
 pub use guard::is_allowed_host;
-pub use request::{HEAD_BYTES_MAX, Refusal, Request, head_length, parse};
+pub use request::{BODY_BYTES_MAX, Face, HEAD_BYTES_MAX, Refusal, Request, head_length, parse};
 pub use response::Response;
-pub use route::{Route, route};
+pub use route::{Log, Route, route};

@@ -32,3 +32,8 @@ impl Clock {
 pub(crate) fn wall_time() -> SystemTime {
     SystemTime::now()
 }
+
+/// The wall clock's time as HTTP writes it (RFC 9110, section 5.6.7).
+pub(crate) fn http_date() -> String {
+    httpdate::fmt_http_date(wall_time())
+}
