@@ -81,6 +81,8 @@ impl fmt::Display for Verbosity {
 pub enum Query {
     /// The table of instances; no target means all.
     Status(Vec<Target>),
+    /// The same, refreshed in place.
+    Watch(Vec<Target>),
     /// Process ids; no target means the supervisor's own.
     Pid(Vec<Target>),
     /// The list of commands, or one of them in detail.

@@ -54,6 +54,7 @@ fn command(row: &'static Row, given: &Given) -> Result<Command, ParseError> {
     };
     let nothing = || if words.is_empty() { Ok(()) } else { Err(usage(row)) };
     Ok(match row.verb {
+        Verb::Status if given.has("watch") => Command::Query(Query::Watch(targets(words))),
         Verb::Status => Command::Query(Query::Status(targets(words))),
         Verb::Pid => Command::Query(Query::Pid(targets(words))),
         Verb::Start => Command::Order(Order::Start(some_targets(words)?)),

@@ -44,10 +44,17 @@ a state such as @FATAL, or all.";
 pub const ROWS: &[Row] = &[
     Row {
         names: &["status"],
-        flags: &[],
+        flags: &[Flag {
+            short: Some('w'),
+            long: "watch",
+            value: None,
+            summary: "refresh it in place, every second, until a key is pressed",
+        }],
         arguments: "[TARGET...]",
         summary: "show state, pid, uptime and what happened last",
-        details: "Shows every instance, or those named, in the order of the configuration.",
+        details: "Shows every instance, or those named, in the order of the configuration. On a terminal, a\n\
+                  program of more than 20 instances is one line with counts, followed by those that do\n\
+                  not run; NAME:* shows all. Elsewhere there is one line for each instance, always.",
         verb: Verb::Status,
     },
     Row {

@@ -30,6 +30,13 @@ impl EventLoop {
         match command::parse(line) {
             Ok(None) => self.console.answer(&[]),
             Err(error) => self.console.answer(&[format!("ERROR {error}")]),
+            Ok(Some(Command::Query(Query::Status(targets)))) if self.console.is_interactive() => {
+                let lines = self.overview(&targets, self.console.columns());
+                self.console.show(&lines);
+            }
+            Ok(Some(Command::Query(Query::Watch(targets)))) if self.console.can_watch() => {
+                self.console.watch(targets, self.now);
+            }
             Ok(Some(Command::Query(query))) => {
                 let lines = self.look_up(&query);
                 self.console.answer(&lines);
@@ -70,22 +77,9 @@ impl EventLoop {
                 vec!["log files reopened".to_owned()]
             }
             Query::Status(targets) => self.status(targets),
+            Query::Watch(_) => vec!["ERROR status -w refreshes a terminal, which is not here".to_owned()],
             Query::Pid(targets) => self.pids(targets),
         }
-    }
-
-    fn status(&self, targets: &[Target]) -> Vec<String> {
-        if targets.is_empty() {
-            return view::table::render(&self.snapshot(|_| true));
-        }
-        let (mut keys, errors) = self.supervisor.resolve(targets);
-        keys.sort_unstable();
-        let mut lines = match keys.is_empty() {
-            true => Vec::new(),
-            false => view::table::render(&self.snapshot(|key| keys.binary_search(&key).is_ok())),
-        };
-        lines.extend(errors);
-        lines
     }
 
     fn pids(&self, targets: &[Target]) -> Vec<String> {
@@ -146,7 +140,7 @@ impl EventLoop {
     }
 
     /// CPU and memory are read only when somebody looks.
-    fn refresh_usages(&mut self) {
+    pub(super) fn refresh_usages(&mut self) {
         let instances = self.supervisor.programs().iter().flat_map(|program| program.instances());
         let living = instances.filter_map(|key| {
             let instance = self.supervisor.instance(*key)?;
@@ -155,7 +149,7 @@ impl EventLoop {
         self.usages.refresh(self.now, living);
     }
 
-    fn snapshot(&self, wanted: impl Fn(Key) -> bool) -> Snapshot {
+    pub(super) fn snapshot(&self, wanted: impl Fn(Key) -> bool) -> Snapshot {
         view::take(&self.supervisor, self.now, wanted, |pid| Observed {
             usage: self.usages.get(pid),
             trouble: self.processes.pipes_of(pid).find_map(|pipe| self.pipes.trouble(pipe)),

@@ -6,12 +6,13 @@
 //! the poll has no timeout.
 //!
 //! - `effects`: performs the core's actions and spawns; `answers`: questions from console and HTTP
-//! - `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
+//! - `status`: the table; `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
 
 mod answers;
 mod effects;
 mod last_resort;
 mod news;
+mod status;
 
 pub(crate) use last_resort::run;
 
@@ -162,6 +163,7 @@ impl EventLoop {
             http_deadline,
             self.pipes.next_deadline(),
             self.news.next_deadline(),
+            self.console.next_deadline(),
         ];
         let deadline = deadlines.into_iter().flatten().min();
         let timeout = match deadline {
@@ -227,6 +229,7 @@ impl EventLoop {
 
     /// Nothing that was said in a turn waits for the next.
     fn end_turn(&mut self) {
+        self.refresh_watch();
         for line in self.pipes.take_console_lines() {
             self.console.warn(&line);
         }

@@ -2,6 +2,7 @@
 
 pub mod json;
 mod line;
+pub mod overview;
 mod snapshot;
 pub mod table;
 

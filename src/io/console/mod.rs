@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use mio::Registry;
 
-use crate::command::{Completion, RequestId};
+use crate::command::{Completion, RequestId, Target};
 use crate::time::Time;
 use crate::view::Line;
 pub(crate) use color::ColorChoice;
@@ -43,6 +43,8 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 const LINES_PER_TURN: u32 = 16;
 /// Orders whose end is told after Ctrl-C left them.
 const LEFT_MAX: usize = 16;
+/// How often `status -w` looks.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// What the user wants of the loop.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,12 +72,21 @@ pub(crate) struct Console {
     waiting_for: Option<Progress>,
     /// Orders that were waited for until Ctrl-C, the latest last.
     left: Vec<Progress>,
+    /// `status -w`, until a key is pressed.
+    watch: Option<Watch>,
     last_interrupt: Option<Time>,
     lines_left: u32,
     /// The SIGCONT that ended our own stop is still to be told.
     has_suspended: bool,
     /// A prompt is to be shown at the end of the turn, unless that is the last one.
     is_prompt_due: bool,
+}
+
+/// A table that is refreshed in place.
+struct Watch {
+    targets: Vec<Target>,
+    due: Time,
+    lines: Vec<Line>,
 }
 
 impl Console {
@@ -107,6 +118,7 @@ impl Console {
             screen,
             waiting_for: None,
             left: Vec::new(),
+            watch: None,
             last_interrupt: None,
             lines_left: 0,
             has_suspended: false,
@@ -182,6 +194,7 @@ impl Console {
                 Read::Closed => {
                     self.terminal = None;
                     self.screen = None;
+                    self.watch = None;
                     self.is_interactive = false;
                     return None;
                 }
@@ -193,6 +206,12 @@ impl Console {
     /// A key for the editor, or, while a command is waited for, Ctrl-C or Ctrl-Z.
     fn press(&mut self, key: Key, now: Time) -> Option<Said> {
         let screen = self.screen.as_mut()?;
+        if let Some(watch) = self.watch.take() {
+            // What was seen last stays.
+            let rows = screen.rows().saturating_sub(1);
+            watch.lines.iter().take(rows).for_each(|line| screen.print(&mut self.output, line));
+            return None;
+        }
         let before = screen.editor.text().to_owned();
         match screen.press(key) {
             Asks::Nothing => {}
@@ -335,6 +354,51 @@ impl Console {
         }
     }
 
+    /// An answer in styles, for a person.
+    pub(crate) fn show(&mut self, lines: &[Line]) {
+        for line in lines {
+            match &mut self.screen {
+                Some(screen) => screen.print(&mut self.output, line),
+                None => self.output.line(&line.text()),
+            }
+        }
+        self.prompt();
+    }
+
+    /// The columns of the terminal.
+    pub(crate) fn columns(&self) -> usize {
+        terminal::size().columns
+    }
+
+    /// Whether something can be refreshed in place.
+    pub(crate) fn can_watch(&self) -> bool {
+        self.screen.is_some()
+    }
+
+    /// Shows the status of these in place until a key is pressed.
+    pub(crate) fn watch(&mut self, targets: Vec<Target>, now: Time) {
+        self.watch = Some(Watch { targets, due: now, lines: Vec::new() });
+    }
+
+    /// What is to be shown anew by [`Console::show_watch`], if it is time.
+    pub(crate) fn watch_due(&self, now: Time) -> Option<Vec<Target>> {
+        self.watch.as_ref().filter(|watch| watch.due <= now).map(|watch| watch.targets.clone())
+    }
+
+    /// The table that is watched, as it is now.
+    pub(crate) fn show_watch(&mut self, lines: Vec<Line>, now: Time) {
+        if let (Some(watch), Some(screen)) = (&mut self.watch, &mut self.screen) {
+            watch.lines = lines;
+            watch.due = now + WATCH_EVERY;
+            screen.mark_stale();
+        }
+    }
+
+    /// When the loop is needed next; only while something is watched.
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        self.watch.as_ref().map(|watch| watch.due)
+    }
+
     /// Whether there is somebody to talk with.
     pub(crate) fn is_interactive(&self) -> bool {
         self.is_interactive
@@ -388,7 +452,11 @@ impl Console {
             && !self.output.is_clogged()
             && terminal::is_in_foreground()
         {
-            let other = self.waiting_for.as_ref().map(|progress| Frame::of(progress.line()));
+            let other = match (&self.waiting_for, &self.watch) {
+                (Some(progress), _) => Some(Frame::of(progress.line())),
+                (None, Some(watch)) => Some(Frame::watched(&watch.lines)),
+                (None, None) => None,
+            };
             screen.draw(&mut self.output, other.as_ref());
         }
         if self.is_interactive && terminal::stops_writers() {

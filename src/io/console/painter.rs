@@ -27,6 +27,12 @@ impl Frame {
         let line = line.map_or_else(String::new, |line| harmless(&line));
         Frame { cursor: line.len(), line, ..Frame::default() }
     }
+
+    /// A table that is refreshed.
+    pub(super) fn watched(lines: &[Line]) -> Frame {
+        let head = "every second; any key ends this".to_owned();
+        Frame { below: lines.to_vec(), ..Frame::of(Some(head)) }
+    }
 }
 
 /// Rows and columns of a terminal.

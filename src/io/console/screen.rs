@@ -42,6 +42,10 @@ impl Screen {
         self.is_stale = true;
     }
 
+    pub(super) fn rows(&self) -> usize {
+        self.painter.size().rows
+    }
+
     /// Makes room for what is printed above.
     pub(super) fn erase(&mut self, output: &mut Output) {
         output.text(&self.painter.erase());
