@@ -1,6 +1,7 @@
 //! HTTP/1.1 without sockets: bytes to requests, requests to routes, answers to bytes.
 
 mod assets;
+pub mod commands;
 mod guard;
 mod request;
 mod response;

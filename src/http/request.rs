@@ -142,7 +142,8 @@ fn refuse_odd_bytes(head: &[u8]) -> Result<(), Refusal> {
 /// How long the body is. Only a plain, single Content-Length is understood, and with it every ambiguity
 /// about where a request ends is refused; so is a body where none belongs.
 fn body_length(headers: &[httparse::Header<'_>], may_have_body: bool) -> Result<usize, Refusal> {
-    let named = |name: &'static str| headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
+    let named =
+        |name: &'static str| headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
     if named("transfer-encoding").next().is_some() {
         return Err(refusal(400, "Transfer-Encoding is not understood; send a Content-Length"));
     }
@@ -247,7 +248,11 @@ mod tests {
         assert_eq!(length("POST", "", Face::Unix), Err(411));
         assert_eq!(length("POST", "Content-Length: 40000\r\n", Face::Unix), Err(413));
         for value in ["+5", "-5", "5, 5", "0x5", "", "5 5", "99999999999999999999"] {
-            assert_eq!(length("POST", &format!("Content-Length: {value}\r\n"), Face::Unix), Err(400), "{value}");
+            assert_eq!(
+                length("POST", &format!("Content-Length: {value}\r\n"), Face::Unix),
+                Err(400),
+                "{value}"
+            );
         }
         let both = "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n";
         assert_eq!(length("POST", both, Face::Unix), Err(400));

@@ -178,7 +178,9 @@ mod tests {
         assert_eq!(log("worker/logs/0/stderr", "lines=3&follow=1"), Ok((worker(), 0, true, 3, true)));
         assert_eq!(log("worker/logs/0/stderr", "lines=99999999"), Ok((worker(), 0, true, LINES_MAX, false)));
         assert_eq!(log("worker/logs/0/stderr", "lines=x"), Err(400));
-        for path in ["worker/logs/0/stdlog", "worker/logs/x/stdout", "worker/logs//stdout", "a/b/logs/0/stdout"] {
+        for path in
+            ["worker/logs/0/stdlog", "worker/logs/x/stdout", "worker/logs//stdout", "a/b/logs/0/stdout"]
+        {
             assert_eq!(log(path, ""), Err(404), "{path}");
         }
         assert_eq!(log("worker/logs/+1/stdout", ""), Err(404));

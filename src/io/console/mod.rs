@@ -72,6 +72,8 @@ pub(crate) struct Console {
     waiting_for: Option<Progress>,
     /// Orders that were waited for until Ctrl-C, the latest last.
     left: Vec<Progress>,
+    /// The request among these whose answer goes on until it is left.
+    stream: Option<RequestId>,
     /// `status -w`, until a key is pressed.
     watch: Option<Watch>,
     last_interrupt: Option<Time>,
@@ -118,6 +120,7 @@ impl Console {
             screen,
             waiting_for: None,
             left: Vec::new(),
+            stream: None,
             watch: None,
             last_interrupt: None,
             lines_left: 0,
@@ -287,6 +290,10 @@ impl Console {
 
     fn interrupted(&mut self, line_was_empty: bool, now: Time) -> Option<Said> {
         if let Some(progress) = self.waiting_for.take() {
+            if self.stream.take() == Some(progress.request) {
+                self.prompt();
+                return None;
+            }
             if self.left.len() == LEFT_MAX {
                 self.left.remove(0);
             }
@@ -308,6 +315,22 @@ impl Console {
         // Whoever reads the answers by a program wants each of them.
         let total = if self.screen.is_some() { total } else { 0 };
         self.waiting_for = Some(Progress::new(request, command.to_owned(), total));
+    }
+
+    /// The same for an answer that goes on until the user leaves it.
+    pub(crate) fn wait_for_stream(&mut self, request: RequestId, command: &str) {
+        self.wait_for(request, command, 0);
+        self.stream = Some(request);
+    }
+
+    /// Whether this is still waited for: Ctrl-C leaves it.
+    pub(crate) fn waits_for(&self, request: RequestId) -> bool {
+        self.waiting_for.as_ref().is_some_and(|progress| progress.request == request)
+    }
+
+    /// Whether it should be told more, or has enough to write.
+    pub(crate) fn takes_more(&self) -> bool {
+        !self.output.is_clogged()
     }
 
     /// A line of an answer, and whether it is shown. Of an order that nobody waits for any more,

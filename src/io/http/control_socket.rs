@@ -51,11 +51,12 @@ impl ControlSocket {
             );
             return Err(Refused::Trouble(text));
         }
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let directory =
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // Two supervisors that start at once must not take each other's socket for a stale one.
         let directory = File::open(directory).map_err(trouble)?;
-        let _lock = Flock::lock(directory, FlockArg::LockExclusive)
-            .map_err(|(_, errno)| trouble(errno.into()))?;
+        let _lock =
+            Flock::lock(directory, FlockArg::LockExclusive).map_err(|(_, errno)| trouble(errno.into()))?;
         make_way(path)?;
         let ours = umask(Mode::from_bits_truncate(0o177));
         let bound = UnixListener::bind(path);

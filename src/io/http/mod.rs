@@ -55,6 +55,8 @@ pub(crate) struct Server {
     /// Given up for a moment when there are no descriptors left, so that whoever waits at the door can
     /// be let in and shown out, instead of waking us again and again.
     spare: Option<File>,
+    /// Whether that has been told of.
+    is_short: bool,
 }
 
 impl Server {
@@ -71,6 +73,7 @@ impl Server {
             requests: VecDeque::new(),
             departed: Vec::new(),
             spare: open_spare(),
+            is_short: false,
         }
     }
 
@@ -103,6 +106,7 @@ impl Server {
     }
 
     /// Goes to another address; `None` is nowhere. Connections that are open stay so.
+    #[allow(dead_code)] // reload comes next
     pub(crate) fn move_to(&mut self, registry: &Registry, address: Option<SocketAddr>) {
         if let Some(mut listener) = self.tcp.take() {
             let _ = registry.deregister(&mut listener);
@@ -168,7 +172,7 @@ impl Server {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
                 Err(error) if is_shortage(&error) && self.show_out(face) => continue,
                 Err(error) => {
-                    log::warn!("a connection cannot be accepted: {}", reason(&error));
+                    log::warn!("cannot accept a connection: {}", reason(&error));
                     self.retry_at = Some(now + RETRY_AFTER);
                     return;
                 }
@@ -176,6 +180,7 @@ impl Server {
             if let Some(oldest) = oldest {
                 self.close(registry, oldest);
             }
+            self.is_short = false;
             self.tcp_connections += usize::from(face == Face::Tcp);
             let key = self.connections.insert(Connection::new(peer));
             self.act(registry, now, key, |connection| {
@@ -210,6 +215,11 @@ impl Server {
     /// Without descriptors: lets one in by the spare one and closes the door behind it. False if even
     /// that does not work.
     fn show_out(&mut self, face: Face) -> bool {
+        if !std::mem::replace(&mut self.is_short, true) {
+            log::warn!(
+                "cannot accept a connection, for want of descriptors; those that come are turned away"
+            );
+        }
         if self.spare.take().is_none() {
             self.spare = open_spare();
             return false;

@@ -12,4 +12,4 @@ mod usage;
 pub(crate) use limits::FileLimit;
 pub(crate) use spawn::Launcher;
 pub(crate) use table::Processes;
-pub(crate) use usage::Usages;
+pub(crate) use usage::{Usages, own_descriptors, own_uid, own_usage};
