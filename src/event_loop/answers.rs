@@ -16,7 +16,7 @@ impl EventLoop {
         self.console.begin_turn();
         while let Some(said) = self.console.poll(self.poll.registry(), self.now) {
             match said {
-                Said::Leave => self.shut_down(),
+                Said::Leave => self.take_line("exit"),
                 Said::Line(line) => self.take_line(&line),
                 Said::Complete(line) => {
                     let completion = self.complete(&line);

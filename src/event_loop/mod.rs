@@ -233,6 +233,9 @@ impl EventLoop {
         for line in self.pipes.take_console_lines() {
             self.console.warn(&line);
         }
+        if let Some(left) = self.supervisor.remaining() {
+            self.console.count_down(left);
+        }
         self.console.flush(self.poll.registry());
         self.journal.write_pending();
     }

@@ -314,6 +314,15 @@ impl Console {
         }
     }
 
+    /// Everything is being stopped, and so many processes are left.
+    pub(crate) fn count_down(&mut self, left: usize) {
+        if let Some(screen) = &mut self.screen
+            && self.waits.count_down(left)
+        {
+            screen.mark_stale();
+        }
+    }
+
     fn hear(&mut self, heard: Heard) {
         for line in &heard.lines {
             if heard.is_waited_for { self.say(line) } else { self.tell(line) }

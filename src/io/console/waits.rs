@@ -64,6 +64,11 @@ impl Waits {
         Some(Heard { is_waited_for: false, lines })
     }
 
+    /// Everything is being stopped, and so many processes are left. Whether that is waited for.
+    pub(super) fn count_down(&mut self, left: usize) -> bool {
+        self.current.as_mut().is_some_and(|progress| progress.count_down(left))
+    }
+
     /// How far the order is that is waited for, where there is something to count.
     pub(super) fn line(&self) -> Option<String> {
         self.current.as_ref().and_then(Progress::line)
