@@ -79,6 +79,7 @@ impl EventLoop {
             Query::Status(targets) => self.status(targets),
             Query::Watch(_) => vec!["ERROR status -w refreshes a terminal, which is not here".to_owned()],
             Query::Pid(targets) => self.pids(targets),
+            Query::Why(targets) => self.why(targets),
         }
     }
 

@@ -10,6 +10,7 @@
 
 mod answers;
 mod effects;
+mod evidence;
 mod last_resort;
 mod news;
 mod status;
@@ -28,12 +29,13 @@ use crate::io::console::{ColorChoice, Console};
 use crate::io::http::Server;
 use crate::io::journal::Journal;
 use crate::io::output::Pipes;
-use crate::io::process::{FileLimit, Launcher, Processes, Usages};
+use crate::io::process::{FileLimit, Launcher, OutOfMemory, Processes, Usages};
 use crate::io::reason::reason;
 use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
 use crate::supervisor::{Event, Supervisor};
 use crate::time::Time;
+use evidence::EvidenceRoom;
 use news::News;
 
 /// Poll events taken in one turn; what is beyond comes in the next.
@@ -75,6 +77,8 @@ pub(crate) struct EventLoop {
     signals: Signals,
     launcher: Launcher,
     processes: Processes,
+    out_of_memory: OutOfMemory,
+    evidence: EvidenceRoom,
     usages: Usages,
     pipes: Pipes,
     console: Console,
@@ -112,6 +116,8 @@ impl EventLoop {
             signals,
             launcher: Launcher::new(limit)?,
             processes: Processes::new(),
+            out_of_memory: OutOfMemory::watch(),
+            evidence: EvidenceRoom::default(),
             usages: Usages::new(),
             pipes: Pipes::new(),
             console: Console::open(poll.registry(), console, color),
@@ -283,9 +289,7 @@ impl EventLoop {
     /// are in its log before its end is told.
     fn reap(&mut self) {
         while let Some(reaped) = self.processes.reap() {
-            for pipe in reaped.pipes.into_iter().flatten() {
-                self.pipes.drain(self.poll.registry(), pipe);
-            }
+            self.note_end(&reaped);
             self.handle(Event::Exited { run: reaped.run, status: reaped.status });
         }
     }

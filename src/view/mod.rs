@@ -5,6 +5,7 @@ mod line;
 pub mod overview;
 mod snapshot;
 pub mod table;
+pub mod why;
 
 pub use line::{Line, Style};
 pub use snapshot::{About, Observed, ProcessRow, ProgramRows, Snapshot, Usage, take};
