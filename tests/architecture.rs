@@ -73,6 +73,7 @@ const ROOMS: [Room; 25] = [
     Room {
         path: "view",
         may_use: &[
+            "humantime",
             "crate::supervisor",
             "crate::config",
             "crate::slots",

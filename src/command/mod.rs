@@ -96,6 +96,8 @@ pub enum Query {
     Status(Vec<Target>),
     /// The same, refreshed in place.
     Watch(Vec<Target>),
+    /// Why instances are in their states.
+    Why(Vec<Target>),
     /// Process ids; no target means the supervisor's own.
     Pid(Vec<Target>),
     /// The list of commands, or one of them in detail.

@@ -61,6 +61,7 @@ fn command(row: &'static Row, given: &Given) -> Result<Command, ParseError> {
         Verb::Status if given.has("watch") => Command::Query(Query::Watch(targets(words))),
         Verb::Status => Command::Query(Query::Status(targets(words))),
         Verb::Pid => Command::Query(Query::Pid(targets(words))),
+        Verb::Why => Command::Query(Query::Why(some_targets(words)?)),
         Verb::Start => Command::Order(Order::Start(some_targets(words)?)),
         Verb::Stop => Command::Order(Order::Stop(some_targets(words)?)),
         Verb::Restart => Command::Order(Order::Restart(some_targets(words)?)),

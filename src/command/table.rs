@@ -23,6 +23,7 @@ pub struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     Status,
+    Why,
     Start,
     Stop,
     Restart,
@@ -57,6 +58,15 @@ pub const ROWS: &[Row] = &[
                   program of more than 20 instances is one line with counts, followed by those that do\n\
                   not run; NAME:* shows all. Elsewhere there is one line for each instance, always.",
         verb: Verb::Status,
+    },
+    Row {
+        names: &["why"],
+        flags: &[],
+        arguments: "TARGET...",
+        summary: "show why instances are in their states",
+        details: "The cause and what comes next in one sentence; then the last exits with their times (UTC),\n\
+                  and the last lines that the latest of them left on stderr.",
+        verb: Verb::Why,
     },
     Row {
         names: &["start"],

@@ -90,6 +90,17 @@ pub enum Autorestart {
     Never,
 }
 
+impl Autorestart {
+    /// As it is written in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Autorestart::Always => "always",
+            Autorestart::Unexpected => "unexpected",
+            Autorestart::Never => "never",
+        }
+    }
+}
+
 /// Where a child's output stream goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {

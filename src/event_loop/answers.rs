@@ -15,7 +15,7 @@ impl EventLoop {
         self.console.begin_turn();
         while let Some(said) = self.console.poll(self.poll.registry(), self.now) {
             match said {
-                Said::Leave => self.shut_down(),
+                Said::Leave => self.take_line("exit"),
                 Said::Line(line) => self.take_line(&line),
                 Said::Complete(line) => {
                     let completion = self.complete(&line);
@@ -84,6 +84,7 @@ impl EventLoop {
             Query::Status(targets) => self.status(targets),
             Query::Watch(_) => vec!["ERROR status -w refreshes a terminal, which is not here".to_owned()],
             Query::Pid(targets) => self.pids(targets),
+            Query::Why(targets) => self.why(targets),
         }
     }
 

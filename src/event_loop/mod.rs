@@ -11,6 +11,7 @@
 mod answers;
 mod effects;
 mod events;
+mod evidence;
 mod follows;
 mod http;
 mod last_resort;
@@ -34,12 +35,13 @@ use crate::io::faces::Faces;
 use crate::io::http::Server;
 use crate::io::journal::Journal;
 use crate::io::output::Pipes;
-use crate::io::process::{FileLimit, Launcher, Processes, Usages};
+use crate::io::process::{FileLimit, Launcher, OutOfMemory, Processes, Usages};
 use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
 use crate::supervisor::{Event, Supervisor};
 use crate::time::Time;
 use events::Watchers;
+use evidence::EvidenceRoom;
 use follows::Follows;
 use measure::TurnTimes;
 use news::News;
@@ -83,6 +85,8 @@ pub(crate) struct EventLoop {
     signals: Signals,
     launcher: Launcher,
     processes: Processes,
+    out_of_memory: OutOfMemory,
+    evidence: EvidenceRoom,
     usages: Usages,
     pipes: Pipes,
     console: Console,
@@ -123,6 +127,8 @@ impl EventLoop {
             signals,
             launcher: Launcher::new(limit)?,
             processes: Processes::new(),
+            out_of_memory: OutOfMemory::watch(),
+            evidence: EvidenceRoom::default(),
             usages: Usages::new(),
             pipes: Pipes::new(),
             console: Console::open(poll.registry(), console, color),
@@ -254,6 +260,9 @@ impl EventLoop {
         for line in self.pipes.take_console_lines() {
             self.console.warn(&line);
         }
+        if let Some(left) = self.supervisor.remaining() {
+            self.console.count_down(left);
+        }
         self.console.flush(self.poll.registry());
         self.journal.write_pending();
     }
@@ -305,6 +314,7 @@ impl EventLoop {
             for pipe in reaped.pipes.into_iter().flatten() {
                 self.pipes.drain(self.poll.registry(), pipe);
             }
+            self.note_end(&reaped);
             self.handle(Event::Exited { run: reaped.run, status: reaped.status });
         }
     }

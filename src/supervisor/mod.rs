@@ -16,6 +16,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod action;
+mod black_box;
 mod event;
 mod instance;
 mod lifecycle;
@@ -25,6 +26,7 @@ mod shutdown;
 mod state;
 
 pub use action::{Action, Scope, Spawn};
+pub use black_box::{PAST_RUNS_MAX, PastRun};
 pub use event::{Event, ExitStatus, Run};
 pub use instance::{Instance, is_expected};
 pub use state::{Ending, Goal, Launch, State};

@@ -6,6 +6,7 @@ pub mod metrics;
 pub mod overview;
 mod snapshot;
 pub mod table;
+pub mod why;
 
 pub use line::{Line, Style};
 pub use snapshot::{About, Observed, ProcessRow, ProgramRows, Snapshot, Usage, counts, take};

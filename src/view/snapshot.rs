@@ -133,7 +133,7 @@ fn process_row(
 }
 
 /// The words behind the state. `left` is the time to the instance's deadline.
-fn describe(instance: &Instance, program: &Program, left: Option<Duration>) -> String {
+pub(super) fn describe(instance: &Instance, program: &Program, left: Option<Duration>) -> String {
     let spec = program.spec();
     let last = || match (instance.spawn_error(), instance.last_exit()) {
         (Some(error), _) => error.to_owned(),
@@ -168,7 +168,7 @@ fn describe(instance: &Instance, program: &Program, left: Option<Duration>) -> S
 }
 
 /// Whole seconds, rounded up: `retry in 0 s` would be a lie.
-fn seconds(left: Duration) -> String {
+pub(super) fn seconds(left: Duration) -> String {
     format!("{} s", left.as_secs() + u64::from(left.subsec_nanos() > 0))
 }
 
