@@ -174,7 +174,12 @@ fn line(program: &str, kind: Kind, waiting: &BTreeMap<u32, (u32, String)>) -> Li
         instances if instances == times => String::new(),
         _ => format!(", {times} times"),
     };
-    Line(vec![(style, format!("{who}: {what}{why}{often}{consequence}"))])
+    let hint = match kind {
+        Kind::Fatal if waiting.len() <= NAMED_MAX => format!("; ask 'why {}'", who.replace(',', "")),
+        Kind::Fatal => format!("; ask 'why {program}'"),
+        _ => String::new(),
+    };
+    Line(vec![(style, format!("{who}: {what}{why}{often}{consequence}{hint}"))])
 }
 
 impl EventLoop {
@@ -321,7 +326,10 @@ mod tests {
         let mut news = News::new(Verbosity::Problems);
         for number in 0..3 {
             note(&mut news, u64::from(number) * 1000, number, Kind::Fatal, "exit code 1");
-            assert_eq!(told(&mut news, u64::from(number) * 1000 + 200).len(), 1);
+            let line =
+                format!("w:{number}: FATAL, nobody tries any more (exit code 1); ask 'why w:{number}'");
+            let due = at(u64::from(number) * 1000 + 200);
+            assert_eq!(told(&mut news, u64::from(number) * 1000 + 200), [(due, line)]);
         }
     }
 
