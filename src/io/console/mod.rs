@@ -29,7 +29,7 @@ use mio::Registry;
 
 use crate::command::{Completion, RequestId};
 use crate::time::Time;
-use crate::view::Line;
+use crate::view::{Line, Style};
 pub(crate) use color::ColorChoice;
 use editor::Asks;
 use input::{Input, Read};
@@ -405,10 +405,9 @@ impl Console {
 
     /// One line, above what is being typed.
     fn say(&mut self, line: &str) {
-        if let Some(screen) = &mut self.screen {
-            screen.erase(&mut self.output);
-        }
-        self.output.line(line);
+        let Some(screen) = &mut self.screen else { return self.output.line(line) };
+        let style = if line.starts_with("ERROR ") { Style::Bad } else { Style::Plain };
+        screen.print(&mut self.output, &Line(vec![(style, line.to_owned())]));
     }
 
     /// Whether the terminal that we were started on has gone.
