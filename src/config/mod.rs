@@ -27,7 +27,9 @@ pub use document::TEXT_BYTES_MAX;
 pub use governance::{Governance, Kind, RestartDelay};
 pub use parse::parse;
 pub use schema::{Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
-pub use spec::{Autorestart, Config, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec};
+pub use spec::{
+    Autorestart, Config, HttpLogs, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec,
+};
 pub use template::Template;
 pub(crate) use values::parse_http;
 

@@ -154,11 +154,26 @@ pub enum LogFull {
     Block,
 }
 
+/// `http_logs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpLogs {
+    /// The supervisor's own user and root, from this machine.
+    SameUser,
+    /// Whoever reaches the dashboard.
+    All,
+    /// Nobody.
+    None,
+}
+
 /// The `taskmaster:` section: the supervisor itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SupervisorSpec {
     /// Where the dashboard listens; `None` when off.
     pub http: Option<std::net::SocketAddr>,
+    /// The control socket (absolute).
+    pub socket: PathBuf,
+    /// Who may read logs over TCP.
+    pub http_logs: HttpLogs,
     /// Host names, beyond the local ones, that the dashboard answers to.
     pub allowed_hosts: Vec<String>,
     /// The supervisor's own log (absolute).

@@ -31,13 +31,19 @@ impl EventLoop {
                 }
                 Action::WatchGroup { run, pid } => self.processes.watch_group(pid, run),
                 Action::Reply { request, line } => {
-                    if self.console.reply(request, &line) {
+                    if let Some(line) = self.faces.reply(request, line)
+                        && self.console.reply(request, &line)
+                    {
                         self.note_answer(&line);
                     }
                 }
-                Action::Done { request, .. } => self.console.done(request),
+                Action::Done { request, ok } => match self.faces.done(request) {
+                    Some(asked) => self.answer_order(&asked, ok),
+                    None => self.console.done(request),
+                },
                 Action::Changed { instance, from, to } => {
                     self.log_change(instance, from, to);
+                    self.watchers.note(self.now, instance);
                     self.note_change(instance, from, to);
                 }
                 Action::Quit { abandoned: 0 } if self.supervisor.failure().is_some() => {

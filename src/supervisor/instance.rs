@@ -105,6 +105,11 @@ impl Instance {
         self.restarts
     }
 
+    /// Ends of its processes so far, failed spawns included.
+    pub fn exits(&self) -> u32 {
+        self.incarnation - u32::from(self.state.is_occupied())
+    }
+
     /// Failed starts in a row.
     pub fn failures(&self) -> u32 {
         self.failures
