@@ -314,9 +314,6 @@ impl EventLoop {
     fn reap(&mut self) {
         while let Some(reaped) = self.processes.reap() {
             self.usages.forget(reaped.pid);
-            for pipe in reaped.pipes.into_iter().flatten() {
-                self.pipes.drain(self.poll.registry(), pipe);
-            }
             self.note_end(&reaped);
             self.handle(Event::Exited { run: reaped.run, status: reaped.status });
         }
