@@ -9,6 +9,7 @@
 //!   `field`: a place in the tree; `foreign`: keys from elsewhere
 //! - `template`, `environment`: what is replaced in texts; `diagnostic`: problems, as users see them
 
+mod dependencies;
 mod diagnostic;
 mod document;
 mod environment;
@@ -22,6 +23,7 @@ mod syntax;
 mod template;
 mod values;
 
+pub use dependencies::{Condition, Dependency};
 pub use diagnostic::{Diagnostic, Position, render};
 pub use document::TEXT_BYTES_MAX;
 pub use governance::{Governance, Kind, RestartDelay};

@@ -3,6 +3,7 @@
 //! Messages are kept whole, as a user sees them: the place, the line, the word, and what to do.
 
 mod anchors;
+mod dependencies;
 mod files;
 mod governance;
 mod keys;

@@ -156,6 +156,7 @@ impl Sequence<'_> {
         }
         while !self.world.handed_out.is_empty() {
             self.report_a_spawn(is_calm)?;
+            is_busy = true;
         }
         while !self.world.kernel.reports(self.world.now).is_empty() {
             self.report_an_end()?;
