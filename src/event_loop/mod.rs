@@ -350,13 +350,16 @@ impl EventLoop {
     }
 
     fn greet(&mut self) {
-        let programs = self.supervisor.programs().len();
+        let programs = match self.supervisor.programs().len() {
+            1 => "1 program".to_owned(),
+            count => format!("{count} programs"),
+        };
         let at = match &self.http {
             Some(http) if http.is_bound() => format!("dashboard at http://{}", http.address()),
             Some(_) | None => "no dashboard".to_owned(),
         };
         self.console.greet(&format!(
-            "taskmaster {}: {programs} programs from {}; {at}; 'help' lists the commands",
+            "taskmaster {}: {programs} from {}; {at}; 'help' lists the commands",
             env!("CARGO_PKG_VERSION"),
             self.config_name.display(),
         ));
