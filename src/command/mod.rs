@@ -76,6 +76,19 @@ impl fmt::Display for Verbosity {
     }
 }
 
+/// Which logs `tail` shows, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// Whose.
+    pub targets: Vec<Target>,
+    /// Whether stderr is meant, not stdout.
+    pub is_stderr: bool,
+    /// How many of the last lines.
+    pub lines: usize,
+    /// Whether what is written from now on follows, until the asker leaves.
+    pub follow: bool,
+}
+
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
@@ -89,6 +102,8 @@ pub enum Query {
     Pid(Vec<Target>),
     /// The list of commands, or one of them in detail.
     Help(Option<&'static table::Row>),
+    /// The end of log files.
+    Tail(Tail),
     /// Open all log files anew.
     Reopen,
     /// What the console tells unasked, or is to tell from now on.

@@ -31,6 +31,7 @@ pub(super) enum Verb {
     Pid,
     Messages,
     Help,
+    Tail,
     Reopen,
     Version,
     Exit,
@@ -110,6 +111,28 @@ pub const ROWS: &[Row] = &[
         details: "One line for each instance that has a process: its pid if one instance is named by\n\
                   NAME:N, otherwise its name and pid.",
         verb: Verb::Pid,
+    },
+    Row {
+        names: &["tail"],
+        flags: &[
+            Flag {
+                short: Some('f'),
+                long: "follow",
+                value: None,
+                summary: "go on with what is written, across rotations, until Ctrl-C",
+            },
+            Flag {
+                short: Some('n'),
+                long: "lines",
+                value: Some("N"),
+                summary: "how many lines; 10 by default",
+            },
+        ],
+        arguments: "TARGET... [stdout|stderr]",
+        summary: "show the last lines of log files",
+        details: "Of several logs, each line stands behind the name of its instance or, where instances\n\
+                  share a file, of their program.",
+        verb: Verb::Tail,
     },
     Row {
         names: &["reopen"],

@@ -39,7 +39,7 @@ use painter::Frame;
 use progress::Progress;
 use screen::Screen;
 use terminal::{Editing, Terminal};
-use waits::{Heard, Waits};
+use waits::{Heard, Left, Waits};
 use watch::Watch;
 
 /// Two Ctrl-C on an empty line within this time are `exit`.
@@ -275,9 +275,10 @@ impl Console {
     }
 
     fn interrupted(&mut self, line_was_empty: bool, now: Time) -> Option<Said> {
-        if self.waits.leave() {
+        let left = self.waits.leave();
+        if left == Left::Order {
             self.say("(the action goes on; 'status' shows how far it is)");
-        } else if line_was_empty {
+        } else if left == Left::Nothing && line_was_empty {
             if self.last_interrupt.is_some_and(|at| now - at <= LEAVE_WITHIN) {
                 return Some(Said::Leave);
             }
@@ -293,6 +294,21 @@ impl Console {
         // Whoever reads the answers by a program wants each of them.
         let total = if self.screen.is_some() { total } else { 0 };
         self.waits.begin(Progress::new(request, command.to_owned(), total));
+    }
+
+    /// The same for an answer that goes on until the user leaves it.
+    pub(crate) fn wait_for_stream(&mut self, request: RequestId, command: &str) {
+        self.waits.begin_stream(Progress::new(request, command.to_owned(), 0));
+    }
+
+    /// Whether this is still waited for: Ctrl-C leaves it.
+    pub(crate) fn waits_for(&self, request: RequestId) -> bool {
+        self.waits.is_current(request)
+    }
+
+    /// Whether it should be told more, or has enough to write.
+    pub(crate) fn takes_more(&self) -> bool {
+        !self.output.is_clogged()
     }
 
     /// A line of an answer, and whether it is for us and seen, now or in a count.

@@ -81,7 +81,6 @@ enum Outcome {
     Ended,
 }
 
-#[allow(dead_code)] // followers and metrics come next
 impl Pipes {
     pub(crate) fn new() -> Pipes {
         Pipes {
@@ -344,6 +343,7 @@ impl Pipes {
     }
 
     /// Sets when the log file of this path is rotated, if it is open.
+    #[allow(dead_code)] // reload comes next
     pub(crate) fn set_rotation(&mut self, path: &Path, rotation: Rotation) {
         self.sinks.set_rotation(path, rotation);
     }
