@@ -75,11 +75,13 @@ fn on_a_pipe_every_instance_has_its_line() {
     assert_eq!(table.len(), 42);
     assert_eq!(words(&table[0]), ["NAME", "STATE", "PID", "UPTIME", "DESCRIPTION"]);
     assert!(table[1..].iter().all(|row| words(row)[1] == "RUNNING"));
+    let folded = console.ask("status --columns 60 worker");
+    assert!(folded[1].starts_with("worker  40 instances: 40 RUNNING; ") && folded.len() == 2, "{folded:?}");
     let refusal = "ERROR status -w refreshes a terminal, which is not here";
     assert_eq!(console.ask("status -w"), [refusal]);
     assert_eq!(
         console.ask("status --wach"),
-        ["ERROR status: no such flag --wach (did you mean 'watch'?); it takes -w, --watch"]
+        ["ERROR status: no such flag --wach (did you mean 'watch'?); it takes -w, --watch; --columns N"]
     );
 }
 
