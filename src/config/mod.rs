@@ -14,6 +14,7 @@ mod document;
 mod environment;
 mod field;
 mod foreign;
+mod governance;
 mod parse;
 mod schema;
 mod spec;
@@ -23,6 +24,7 @@ mod values;
 
 pub use diagnostic::{Diagnostic, Position, render};
 pub use document::TEXT_BYTES_MAX;
+pub use governance::{Governance, Kind, RestartDelay};
 pub use parse::parse;
 pub use schema::{Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 pub use spec::{

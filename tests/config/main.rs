@@ -4,6 +4,7 @@
 
 mod anchors;
 mod files;
+mod governance;
 mod keys;
 mod meaning;
 mod mutations;

@@ -27,8 +27,12 @@ pub fn play(seed: u64, plain: &Config, trace: &mut Trace) -> Result<u64, String>
     sequence.world.boot()?;
     for _ in 0..20 + sequence.random.below(120) {
         sequence.step()?;
+        if !sequence.world.way_out.is_open() {
+            // What was FATAL takes all others along.
+            break;
+        }
     }
-    if sequence.random.percent(50) {
+    if sequence.world.way_out.is_open() && sequence.random.percent(50) {
         sequence.leave_alone()?;
     }
     sequence.leave()?;
