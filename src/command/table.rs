@@ -51,7 +51,7 @@ pub const ROWS: &[Row] = &[
                 short: Some('w'),
                 long: "watch",
                 value: None,
-                summary: "refresh it in place, every second, until a key is pressed",
+                summary: "refresh it in place, every second, until a key is pressed (from a shell: Ctrl-C)",
             },
             Flag {
                 short: None,
