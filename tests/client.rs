@@ -108,7 +108,7 @@ fn tail_shows_and_follows_logs_until_it_is_left() {
     );
     let running = site.supervise();
     wait_until("output", || {
-        running.site.read("logs/w.stderr").ends_with("3\n") && running.site.read("logs/v.stdout") != ""
+        running.site.read("logs/w.stderr").ends_with("3\n") && !running.site.read("logs/v.stdout").is_empty()
     });
     assert_eq!(said(&client(&running, &["tail", "-n2", "w"])).1, "out 2\nout 3\n");
     assert_eq!(said(&client(&running, &["tail", "-n", "1", "w:0", "stderr"])).1, "err 3\n");
