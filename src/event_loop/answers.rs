@@ -33,6 +33,10 @@ impl EventLoop {
                 let lines = self.overview(&targets, self.console.columns());
                 self.console.show(&lines);
             }
+            Ok(Some(Command::Query(Query::Why(targets)))) if self.console.is_interactive() => {
+                let lines: Vec<Line> = self.why(&targets).into_iter().map(view::why::dress).collect();
+                self.console.show(&lines);
+            }
             Ok(Some(Command::Query(Query::Watch(targets)))) if self.console.can_watch() => {
                 self.console.watch(targets, self.now);
             }
