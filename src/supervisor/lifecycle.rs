@@ -44,7 +44,7 @@ impl Supervisor {
     /// The instance shall be down: ends or cancels whatever there is.
     pub(super) fn bring_down(&mut self, key: Key) {
         let Some(instance) = self.instances.get_mut(key) else { return };
-        instance.goal = Goal::Down;
+        instance.goal = instance.goal.lowered();
         match instance.state {
             State::Backoff | State::Starting(Launch::Queued) => self.enter(key, State::Stopped, None),
             State::Starting(Launch::Requested) => self.enter(key, State::Stopping(Ending::Unborn), None),
@@ -222,7 +222,7 @@ impl Supervisor {
         let spec = self.spec_of(key);
         let Some(instance) = self.instances.get_mut(key) else { return };
         instance.failures += 1;
-        if instance.goal == Goal::Down {
+        if instance.goal != Goal::Up {
             self.enter(key, State::Stopped, None);
         } else if instance.failures > spec.startretries {
             self.enter(key, State::Fatal, None);
@@ -236,7 +236,7 @@ impl Supervisor {
     fn run_ended(&mut self, key: Key, status: ExitStatus) {
         let spec = self.spec_of(key);
         let Some(instance) = self.instances.get_mut(key) else { return };
-        if instance.goal == Goal::Down || !restarts_after(&spec, status) {
+        if instance.goal != Goal::Up || !restarts_after(&spec, status) {
             self.enter(key, State::Exited, None);
             return;
         }
@@ -249,7 +249,7 @@ impl Supervisor {
 
     /// Asks the process to end: stopsignal, then CONT, because a stopped process (SIGSTOP, a
     /// terminal) would not see it otherwise; systemd and runit do the same.
-    fn terminate(&mut self, key: Key) {
+    pub(super) fn terminate(&mut self, key: Key) {
         let spec = self.spec_of(key);
         let scope = if spec.stopasgroup { Scope::Group } else { Scope::Leader };
         self.signal(key, spec.stopsignal, scope);

@@ -6,7 +6,8 @@
 //! that is still queued.
 //!
 //! - `state`: the states; `instance`: one record and its policy; `lifecycle`: the transitions
-//! - `orders`: commands to wishes; `requests`: commands that wait; `shutdown`: the way out
+//! - `orders`: commands to wishes; `requests`: commands that wait; `reload`: another configuration;
+//!   `shutdown`: the way out
 //!
 //! Invariants: `Supervisor::enter` is the only writer of a state, and sets or clears the instance's
 //! one deadline with it. An instance has a process exactly when its state says so. A report about an
@@ -20,6 +21,7 @@ mod event;
 mod instance;
 mod lifecycle;
 mod orders;
+mod reload;
 mod requests;
 mod shutdown;
 mod state;
@@ -52,6 +54,8 @@ pub struct Supervisor {
     phase: Phase,
     /// How many instances of each priority have a process, or may have.
     occupied: BTreeMap<i32, usize>,
+    /// Instances at rest that are to be gone, until all about them has been told.
+    gone: Vec<Key>,
     /// The time of the event being handled.
     now: Time,
 }
@@ -59,14 +63,24 @@ pub struct Supervisor {
 /// A program and its instances.
 #[derive(Debug)]
 pub struct Program {
+    /// As it is in force; `scale` may have changed its numprocs.
     spec: Arc<ProgramSpec>,
+    /// By number; those that are to be gone are among them until they are.
     instances: Vec<Key>,
+    /// The numprocs of the file. `None`: it is not in the file any more and leaves with its last
+    /// instance.
+    configured: Option<u32>,
 }
 
 impl Program {
     /// Its configuration.
     pub fn spec(&self) -> &ProgramSpec {
         &self.spec
+    }
+
+    /// The numprocs that the file says, where `scale` has made it another one.
+    pub fn scaled_from(&self) -> Option<u32> {
+        self.configured.filter(|numprocs| *numprocs != self.spec.numprocs)
     }
 
     /// Its instances by number.
@@ -84,6 +98,7 @@ impl Supervisor {
             instances: (0..spec.numprocs)
                 .map(|number| instances.insert(Instance::new(index as u32, number)))
                 .collect(),
+            configured: Some(spec.numprocs),
         });
         Supervisor {
             programs: programs.collect(),
@@ -94,6 +109,7 @@ impl Supervisor {
             requests: Requests::default(),
             phase: Phase::Supervising,
             occupied: BTreeMap::new(),
+            gone: Vec::new(),
             now: Time::ZERO,
         }
     }
@@ -110,14 +126,19 @@ impl Supervisor {
             Event::Exited { run, status } => self.exited(run, status),
             Event::GroupGone { run } => self.group_gone(run),
             Event::Order { request, order } => self.order(request, order),
+            Event::Reload { request, plan } => self.reload(request, *plan),
             Event::ShutdownSignal => self.shutdown_signal(),
         }
         self.advance_shutdown();
     }
 
-    /// The next effect, in order.
+    /// The next effect, in order. When all have been told, instances that were to be gone are.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        let action = self.actions.pop_front();
+        if action.is_none() {
+            self.forget_the_gone();
+        }
+        action
     }
 
     /// The next process to start, if any. Its outcome must come back as [`Event::Spawned`] or
@@ -195,13 +216,18 @@ impl Supervisor {
             return;
         }
         self.actions.push_back(Action::Changed { instance: key, from, to });
-        let (requests, actions) = (&mut self.requests, &mut self.actions);
-        let (instance, programs) = (&*instance, &self.programs);
-        requests.settle(
-            key,
-            |wish| verdict(wish, instance, &programs[instance.program as usize].spec),
-            actions,
-        );
+        if instance.is_to_be_forgotten() {
+            self.gone.push(key);
+        }
+        self.settle(key);
+    }
+
+    /// Answers whoever waited for what the instance is now.
+    fn settle(&mut self, key: Key) {
+        let (requests, actions, programs) = (&mut self.requests, &mut self.actions, &self.programs);
+        let Some(instance) = self.instances.get(key) else { return };
+        let spec = &programs[instance.program as usize].spec;
+        requests.settle(key, |wish| verdict(wish, instance, spec), actions);
     }
 
     /// The configuration of an instance that is known to exist.
