@@ -1,10 +1,12 @@
 //! The command line: what is asked for, and the exit code that it ends with.
 
+mod pages;
+
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::command::Verbosity;
 use crate::config::{self, Config, Diagnostic, Source};
@@ -36,6 +38,10 @@ enum Subcommands {
     Run(Run),
     /// Validate the configuration only: exit code 0 if it is valid, 2 if not
     Check,
+    /// Write a script that completes these arguments, for a shell to read
+    Completions { shell: pages::Shell },
+    /// Write the man page, in roff
+    Man,
 }
 
 #[derive(Clone, Debug, Default, Args)]
@@ -73,11 +79,12 @@ fn parse_messages(text: &str) -> Result<Verbosity, &'static str> {
 /// Does what the arguments of this process say.
 pub fn main() -> ExitCode {
     let Cli { config, run, command } = Cli::parse();
-    let loaded = load(&config);
     match command {
-        Some(Subcommands::Check) => check(&config, loaded),
-        Some(Subcommands::Run(own)) => supervise(config, loaded, own.or(run)),
-        None => supervise(config, loaded, run),
+        Some(Subcommands::Completions { shell }) => write(&pages::completions(shell, &mut Cli::command())),
+        Some(Subcommands::Man) => write(&pages::man(Cli::command()).unwrap_or_default()),
+        Some(Subcommands::Check) => check(&config, load(&config)),
+        Some(Subcommands::Run(own)) => supervise(config, own.or(run)),
+        None => supervise(config, run),
     }
 }
 
@@ -121,13 +128,17 @@ fn check(path: &std::path::Path, loaded: Result<Config, Invalid>) -> ExitCode {
     for warning in preflight::inspect(&config, path) {
         text.push_str(&format!("warning: {warning}\n"));
     }
-    // A dead standard output is the caller's choice.
-    let _ = io::stdout().write_all(text.as_bytes());
+    write(text.as_bytes())
+}
+
+/// An answer on standard output; a dead one is the caller's choice.
+fn write(text: &[u8]) -> ExitCode {
+    let _ = io::stdout().write_all(text);
     ExitCode::SUCCESS
 }
 
-fn supervise(config_name: PathBuf, loaded: Result<Config, Invalid>, run: Run) -> ExitCode {
-    let mut config = match loaded {
+fn supervise(config_name: PathBuf, run: Run) -> ExitCode {
+    let mut config = match load(&config_name) {
         Ok(config) => config,
         Err(invalid) => {
             complain(&invalid.explain("; nothing was started"));

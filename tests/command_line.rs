@@ -26,6 +26,45 @@ fn help_and_version_are_answers() {
     assert_eq!(String::from_utf8_lossy(&ended(&site, &["--version"]).stdout), version);
 }
 
+/// They are scripts: the shell itself says whether they are right.
+#[test]
+fn completions_are_what_the_shells_understand() {
+    let site = site();
+    for (shell, name) in
+        [("bash", "_taskmaster"), ("zsh", "#compdef taskmaster"), ("fish", "complete -c taskmaster")]
+    {
+        let output = ended(&site, &["completions", shell]);
+        assert!(output.status.success() && output.stderr.is_empty());
+        let script = String::from_utf8(output.stdout).unwrap();
+        assert!(script.contains(name) && script.contains("no-console"), "{shell}: {script}");
+        let path = site.write("script", &script);
+        let Ok(checked) = std::process::Command::new(shell).arg("-n").arg(&path).output() else { continue };
+        assert!(checked.status.success(), "{shell}: {}", String::from_utf8_lossy(&checked.stderr));
+    }
+    let script = site.path("script");
+    std::fs::write(&script, ended(&site, &["completions", "bash"]).stdout).unwrap();
+    let ask = "source ./script; COMP_WORDS=(taskmaster che); COMP_CWORD=1; \
+               _taskmaster taskmaster che taskmaster; echo ${COMPREPLY[@]}";
+    let output =
+        std::process::Command::new("bash").args(["-c", ask]).current_dir(site.path("")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "check\n");
+    assert_eq!(ended(&site, &["completions", "tcsh"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_man_page_names_every_command_and_key() {
+    let site = site();
+    let output = ended(&site, &["man"]);
+    assert!(output.status.success() && output.stderr.is_empty());
+    let page = String::from_utf8(output.stdout).unwrap().replace('\\', "");
+    assert!(page.contains(".TH taskmaster 1"), "{page}");
+    let commands = taskmaster::command::table::ROWS.iter().map(|row| row.names[0]);
+    let keys = taskmaster::config::PROGRAM_KEYS.iter().map(|key| key.name);
+    for name in commands.chain(keys) {
+        assert!(page.contains(&format!("fB{name}")), "{name} is not in {page}");
+    }
+}
+
 #[test]
 fn bad_usage_exits_with_2_and_starts_nothing() {
     let site = site();

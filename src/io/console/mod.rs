@@ -6,7 +6,8 @@
 //!
 //! - `input`: bytes, lines, keys; `keys`: bytes to keys; `output`: what must not block; `terminal`: modes
 //! - `editor`: what keys do; `line`: the line itself; `history`; `painter`: pictures at the bottom of the
-//!   screen; `screen`: the editor with its picture; `progress`: the order that is waited for
+//!   screen; `screen`: the editor with its picture; `watch`: a table that is refreshed
+//! - `waits`: orders whose answers we take; `progress`: how far one of them is
 
 mod color;
 mod editor;
@@ -19,12 +20,14 @@ mod painter;
 mod progress;
 mod screen;
 mod terminal;
+mod waits;
+mod watch;
 
 use std::time::Duration;
 
 use mio::Registry;
 
-use crate::command::{Completion, RequestId, Target};
+use crate::command::{Completion, RequestId};
 use crate::time::Time;
 use crate::view::Line;
 pub(crate) use color::ColorChoice;
@@ -36,16 +39,13 @@ use painter::Frame;
 use progress::Progress;
 use screen::Screen;
 use terminal::{Editing, Terminal};
+use waits::{Heard, Waits};
+use watch::Watch;
 
 /// Two Ctrl-C on an empty line within this time are `exit`.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 /// Commands that are answered in one turn of the loop, so that a long file of them cannot hold it.
 const LINES_PER_TURN: u32 = 16;
-/// Orders whose end is told after Ctrl-C left them.
-const LEFT_MAX: usize = 16;
-/// How often `status -w` looks.
-const WATCH_EVERY: Duration = Duration::from_secs(1);
-
 /// What the user wants of the loop.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Said {
@@ -68,10 +68,7 @@ pub(crate) struct Console {
     /// The editor, on a terminal that is not dumb.
     screen: Option<Screen>,
     had_controlling_terminal: bool,
-    /// The order whose answer the next command waits for.
-    waiting_for: Option<Progress>,
-    /// Orders that were waited for until Ctrl-C, the latest last.
-    left: Vec<Progress>,
+    waits: Waits,
     /// `status -w`, until a key is pressed.
     watch: Option<Watch>,
     last_interrupt: Option<Time>,
@@ -80,13 +77,6 @@ pub(crate) struct Console {
     has_suspended: bool,
     /// A prompt is to be shown at the end of the turn, unless that is the last one.
     is_prompt_due: bool,
-}
-
-/// A table that is refreshed in place.
-struct Watch {
-    targets: Vec<Target>,
-    due: Time,
-    lines: Vec<Line>,
 }
 
 impl Console {
@@ -116,8 +106,7 @@ impl Console {
             output,
             is_interactive,
             screen,
-            waiting_for: None,
-            left: Vec::new(),
+            waits: Waits::default(),
             watch: None,
             last_interrupt: None,
             lines_left: 0,
@@ -152,7 +141,7 @@ impl Console {
 
     /// While a command is waited for, only a terminal is read: for the keys that leave the wait.
     fn may_read(&self) -> bool {
-        let is_free = self.waiting_for.is_none() && !self.output.is_clogged();
+        let is_free = !self.waits.is_waiting() && !self.output.is_clogged();
         is_free || (self.terminal.is_some() && self.input.is_unread())
     }
 
@@ -166,7 +155,7 @@ impl Console {
                 self.input.pause();
                 return None;
             }
-            let is_waiting = self.waiting_for.is_some();
+            let is_waiting = self.waits.is_waiting();
             match self.input.next(registry, is_waiting) {
                 Read::Line(line) => {
                     self.lines_left -= 1;
@@ -222,7 +211,7 @@ impl Console {
                 return Some(Said::Line(line));
             }
             Asks::Interrupt { line_was_empty } => {
-                if self.waiting_for.is_none() {
+                if !self.waits.is_waiting() {
                     screen.commit(&mut self.output, &format!("{before}^C"));
                 }
                 return self.interrupted(line_was_empty, now);
@@ -259,7 +248,7 @@ impl Console {
             screen.forget();
             screen.resize();
         }
-        if self.waiting_for.is_none() {
+        if !self.waits.is_waiting() {
             self.prompt();
         }
     }
@@ -286,11 +275,7 @@ impl Console {
     }
 
     fn interrupted(&mut self, line_was_empty: bool, now: Time) -> Option<Said> {
-        if let Some(progress) = self.waiting_for.take() {
-            if self.left.len() == LEFT_MAX {
-                self.left.remove(0);
-            }
-            self.left.push(progress);
+        if self.waits.leave() {
             self.say("(the action goes on; 'status' shows how far it is)");
         } else if line_was_empty {
             if self.last_interrupt.is_some_and(|at| now - at <= LEAVE_WITHIN) {
@@ -307,41 +292,34 @@ impl Console {
     pub(crate) fn wait_for(&mut self, request: RequestId, command: &str, total: usize) {
         // Whoever reads the answers by a program wants each of them.
         let total = if self.screen.is_some() { total } else { 0 };
-        self.waiting_for = Some(Progress::new(request, command.to_owned(), total));
+        self.waits.begin(Progress::new(request, command.to_owned(), total));
     }
 
-    /// A line of an answer, and whether it is shown. Of an order that nobody waits for any more,
-    /// failures are told all the same.
+    /// A line of an answer, and whether it is for us and seen, now or in a count.
     pub(crate) fn reply(&mut self, request: RequestId, line: &str) -> bool {
-        let is_waited_for = self.waiting_for.as_ref().is_some_and(|progress| progress.request == request);
-        let mut open = self.waiting_for.iter_mut().chain(&mut self.left);
-        let Some(progress) = open.find(|progress| progress.request == request) else { return false };
-        let shown = progress.take(line);
-        let is_shown = is_waited_for || line.starts_with("ERROR ");
-        match shown.filter(|_| is_shown) {
-            Some(shown) if is_waited_for => self.say(&shown),
-            Some(shown) => self.tell(&shown),
-            None => {}
-        }
-        if let Some(screen) = &mut self.screen {
-            screen.mark_stale();
-        }
-        is_shown
+        let Some(heard) = self.waits.reply(request, line) else { return false };
+        let is_seen = heard.is_waited_for || !heard.lines.is_empty();
+        self.hear(heard);
+        is_seen
     }
 
     /// An answer is complete.
     pub(crate) fn done(&mut self, request: RequestId) {
-        if let Some(progress) = self.waiting_for.take_if(|progress| progress.request == request) {
-            for line in progress.summary() {
-                self.say(&line);
+        if let Some(heard) = self.waits.done(request) {
+            let was_waited_for = heard.is_waited_for;
+            self.hear(heard);
+            if was_waited_for {
+                self.prompt();
             }
-            self.prompt();
-        } else if let Some(at) = self.left.iter().position(|progress| progress.request == request) {
-            let progress = self.left.remove(at);
-            for line in progress.summary().iter().filter(|line| line.starts_with("ERROR ")) {
-                self.tell(line);
-            }
-            self.tell(&format!("(done: {})", progress.command.trim()));
+        }
+    }
+
+    fn hear(&mut self, heard: Heard) {
+        for line in &heard.lines {
+            if heard.is_waited_for { self.say(line) } else { self.tell(line) }
+        }
+        if let Some(screen) = &mut self.screen {
+            screen.mark_stale();
         }
     }
 
@@ -370,35 +348,6 @@ impl Console {
         terminal::size().columns
     }
 
-    /// Whether something can be refreshed in place.
-    pub(crate) fn can_watch(&self) -> bool {
-        self.screen.is_some()
-    }
-
-    /// Shows the status of these in place until a key is pressed.
-    pub(crate) fn watch(&mut self, targets: Vec<Target>, now: Time) {
-        self.watch = Some(Watch { targets, due: now, lines: Vec::new() });
-    }
-
-    /// What is to be shown anew by [`Console::show_watch`], if it is time.
-    pub(crate) fn watch_due(&self, now: Time) -> Option<Vec<Target>> {
-        self.watch.as_ref().filter(|watch| watch.due <= now).map(|watch| watch.targets.clone())
-    }
-
-    /// The table that is watched, as it is now.
-    pub(crate) fn show_watch(&mut self, lines: Vec<Line>, now: Time) {
-        if let (Some(watch), Some(screen)) = (&mut self.watch, &mut self.screen) {
-            watch.lines = lines;
-            watch.due = now + WATCH_EVERY;
-            screen.mark_stale();
-        }
-    }
-
-    /// When the loop is needed next; only while something is watched.
-    pub(crate) fn next_deadline(&self) -> Option<Time> {
-        self.watch.as_ref().map(|watch| watch.due)
-    }
-
     /// Whether there is somebody to talk with.
     pub(crate) fn is_interactive(&self) -> bool {
         self.is_interactive
@@ -422,7 +371,7 @@ impl Console {
     fn tell(&mut self, text: &str) {
         if self.output.is_clogged() {
             // The terminal takes nothing; the log has it.
-        } else if self.screen.is_some() || self.is_prompt_due || self.waiting_for.is_some() {
+        } else if self.screen.is_some() || self.is_prompt_due || self.waits.is_waiting() {
             self.say(text);
         } else {
             self.output.line_above_prompt(text, editor::PROMPT);
@@ -449,20 +398,18 @@ impl Console {
             self.output.text(editor::PROMPT);
         }
         if let Some(screen) = &mut self.screen
+            && screen.is_stale()
             && !self.output.is_clogged()
             && terminal::is_in_foreground()
         {
-            let other = match (&self.waiting_for, &self.watch) {
-                (Some(progress), _) => Some(Frame::of(progress.line())),
-                (None, Some(watch)) => Some(Frame::watched(&watch.lines)),
-                (None, None) => None,
+            let other = match &self.watch {
+                _ if self.waits.is_waiting() => Some(Frame::of(self.waits.line())),
+                Some(watch) => Some(Frame::watched(&watch.lines)),
+                None => None,
             };
             screen.draw(&mut self.output, other.as_ref());
         }
-        if self.is_interactive && terminal::stops_writers() {
-            // We would be stopped with all that we supervise; the log has it.
-            self.output.drop_all();
-        }
+        self.spare_background();
         self.output.flush(registry);
     }
 
@@ -471,7 +418,16 @@ impl Console {
         if let Some(screen) = &mut self.screen {
             screen.leave(&mut self.output);
         }
+        self.spare_background();
         self.output.finish();
+    }
+
+    /// With `stty tostop` a job in the background is stopped for writing, and all that we supervise
+    /// would be without us. The log has what is dropped here.
+    fn spare_background(&mut self) {
+        if self.is_interactive && self.output.has_more() && terminal::stops_writers() {
+            self.output.drop_all();
+        }
     }
 
     fn prompt(&mut self) {

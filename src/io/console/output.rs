@@ -76,6 +76,11 @@ impl Output {
         self.text(prompt);
     }
 
+    /// Whether something is still to be written.
+    pub(super) fn has_more(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     /// Forgets what was not written.
     pub(super) fn drop_all(&mut self) {
         self.queue.clear();

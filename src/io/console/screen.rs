@@ -86,11 +86,14 @@ impl Screen {
         self.is_stale = true;
     }
 
-    /// Draws what is to be seen, if that is not there already: the line, or `other`.
+    /// Whether what is to be seen is not there already.
+    pub(super) fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
+    /// Draws what is to be seen: the line, or `other`.
     pub(super) fn draw(&mut self, output: &mut Output, other: Option<&Frame>) {
-        if !std::mem::take(&mut self.is_stale) {
-            return;
-        }
+        self.is_stale = false;
         if !std::mem::replace(&mut self.is_claimed, true) {
             output.text(PASTE_ON);
         }
