@@ -41,6 +41,11 @@ impl EventLoop {
                 let lines = self.look_up(&query);
                 self.console.answer(&lines);
             }
+            Ok(Some(Command::Reload)) => {
+                let request = self.next_request();
+                self.console.wait_for(request, line, 0);
+                self.reload(request);
+            }
             Ok(Some(Command::Order(order))) => {
                 let request = self.next_request();
                 let total = self.instances_of(&order);
@@ -56,7 +61,7 @@ impl EventLoop {
             Order::Start(targets) | Order::Stop(targets) | Order::Restart(targets) => {
                 self.supervisor.resolve(targets).0.len()
             }
-            Order::Signal(_, _) | Order::Shutdown => 0,
+            Order::Scale(_, _) | Order::Signal(_, _) | Order::Shutdown => 0,
         }
     }
 
@@ -72,6 +77,7 @@ impl EventLoop {
             Query::Help(Some(row)) => row.help(),
             Query::Messages(verbosity) => self.set_verbosity(*verbosity),
             Query::Version => vec![format!("taskmaster {}", env!("CARGO_PKG_VERSION"))],
+            Query::Plan => self.plan(),
             Query::Reopen => {
                 self.reopen_logs();
                 vec!["log files reopened".to_owned()]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{EventLoop, Outcome};
+use crate::command::RequestId;
 use crate::config::{Output, ProgramSpec, Rotation, Template};
 use crate::io::output::{LogRules, Stream, Style, Voice};
 use crate::slots::Key;
@@ -30,12 +31,8 @@ impl EventLoop {
                     }
                 }
                 Action::WatchGroup { run, pid } => self.processes.watch_group(pid, run),
-                Action::Reply { request, line } => {
-                    if self.console.reply(request, &line) {
-                        self.note_answer(&line);
-                    }
-                }
-                Action::Done { request, .. } => self.console.done(request),
+                Action::Reply { request, line } => self.reply(request, &line),
+                Action::Done { request, ok } => self.done(request, ok),
                 Action::Changed { instance, from, to } => {
                     self.log_change(instance, from, to);
                     self.note_change(instance, from, to);
@@ -44,6 +41,18 @@ impl EventLoop {
                 Action::Quit { abandoned } => self.outcome = Some(Outcome::Abandoned(abandoned)),
             }
         }
+    }
+
+    /// A line of an answer, to whoever asked.
+    pub(super) fn reply(&mut self, request: RequestId, line: &str) {
+        if self.console.reply(request, line) {
+            self.note_answer(line);
+        }
+    }
+
+    /// The end of an answer.
+    pub(super) fn done(&mut self, request: RequestId, _ok: bool) {
+        self.console.done(request);
     }
 
     /// Starts a batch of what waits to be started.

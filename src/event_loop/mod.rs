@@ -6,15 +6,17 @@
 //! the poll has no timeout.
 //!
 //! - `effects`: performs the core's actions and spawns; `answers`: questions from console and HTTP
-//! - `status`: the table; `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
+//! - `reload`: another configuration; `status`: the table; `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
 
 mod answers;
 mod effects;
 mod last_resort;
 mod news;
+mod reload;
 mod status;
 
 pub(crate) use last_resort::run;
+pub(crate) use reload::Overrides;
 
 use std::io;
 use std::path::PathBuf;
@@ -46,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) config: Config,
     /// The configuration file, as it was named.
     pub(crate) config_name: PathBuf,
+    /// What the command line says instead of it.
+    pub(crate) overrides: Overrides,
     /// Whether commands are read from standard input.
     pub(crate) console: bool,
     /// Whether the console has colours.
@@ -82,6 +86,7 @@ pub(crate) struct EventLoop {
     journal: Journal,
     spec: SupervisorSpec,
     config_name: PathBuf,
+    overrides: Overrides,
     last_request: u64,
     news: News,
     outcome: Option<Outcome>,
@@ -93,7 +98,7 @@ impl EventLoop {
     /// # Errors
     /// What the system refused, in one line.
     pub(crate) fn new(settings: Settings) -> io::Result<EventLoop> {
-        let Settings { config, config_name, console, color, messages, warnings } = settings;
+        let Settings { config, config_name, overrides, console, color, messages, warnings } = settings;
         let spec = config.supervisor.clone();
         let rotation = Rotation { max_bytes: spec.logfile_maxbytes, backups: spec.logfile_backups };
         let journal = Journal::install(&spec.logfile, rotation, spec.loglevel)?;
@@ -119,6 +124,7 @@ impl EventLoop {
             journal,
             spec,
             config_name,
+            overrides,
             last_request: 0,
             news: News::new(messages),
             outcome: None,
@@ -271,7 +277,7 @@ impl EventLoop {
                 self.shut_down();
             }
             (false, false) => {
-                log::warn!("SIGHUP: this version cannot reload its configuration; restart it instead");
+                self.reload_unasked();
             }
         }
     }

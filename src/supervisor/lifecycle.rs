@@ -259,9 +259,13 @@ impl Supervisor {
         self.enter(key, State::Stopping(Ending::Terminating), Some(self.now + spec.stoptime));
     }
 
-    /// Sends SIGKILL to whatever is left.
+    /// Sends SIGKILL to whatever is left. Whose leader is reaped has a group that is waited for, even if
+    /// killasgroup has been turned off meanwhile.
     pub(super) fn kill(&mut self, key: Key, ending: Ending) {
-        let scope = if self.spec_of(key).killasgroup { Scope::Group } else { Scope::Leader };
+        let process = self.instances.get(key).and_then(|instance| instance.process);
+        let is_reaped = process.is_some_and(|process| process.leader == Leader::Reaped);
+        let to_group = is_reaped || self.spec_of(key).killasgroup;
+        let scope = if to_group { Scope::Group } else { Scope::Leader };
         self.signal(key, Signal::KILL, scope);
         self.enter(key, State::Stopping(ending), Some(self.now + KILL_PATIENCE));
     }

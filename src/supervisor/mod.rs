@@ -168,6 +168,11 @@ impl Supervisor {
         [self.timers.next(), self.phase.deadline()].into_iter().flatten().min()
     }
 
+    /// Whether nobody has asked for a shutdown.
+    pub fn is_supervising(&self) -> bool {
+        self.phase.is_supervising()
+    }
+
     /// The programs in the order of the configuration.
     pub fn programs(&self) -> &[Program] {
         &self.programs

@@ -139,9 +139,10 @@ impl Supervisor {
         }
         let means_something = |program: &super::Program| {
             target.matches_program(&program.spec.name)
-                || program.instances.iter().any(|key| {
-                    target.matches(&program.spec.name, self.instances[*key].number, "")
-                })
+                || program
+                    .instances
+                    .iter()
+                    .any(|key| target.matches(&program.spec.name, self.instances[*key].number, ""))
         };
         if self.programs.iter().any(means_something) || target.matches_program("") {
             return None;

@@ -4,6 +4,7 @@
 mod expected;
 mod leaving;
 mod orders;
+mod reloading;
 mod scene;
 mod starting;
 mod stopping;

@@ -75,6 +75,17 @@ impl Server {
         }
     }
 
+    /// Stops listening and ends every connection.
+    pub(crate) fn shut(&mut self, registry: &Registry) {
+        let keys: Vec<Key> = self.connections.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.close(registry, key);
+        }
+        if let Some(mut listener) = self.listener.take() {
+            let _ = registry.deregister(&mut listener);
+        }
+    }
+
     pub(crate) fn is_bound(&self) -> bool {
         self.listener.is_some()
     }
