@@ -131,6 +131,20 @@ fn work_on_many_instances_is_one_line_that_counts_and_a_short_answer() {
 }
 
 #[test]
+fn the_way_out_shows_who_is_waited_for() {
+    let slow = "[sh, -c, 'trap \"\" TERM; echo > ready; sleep 1000; sleep 1000']";
+    let (mut running, mut terminal) = started(&format!(
+        "  slow: {{cmd: {slow}, starttime: 0, stoptime: 3}}\n  quick: {{cmd: sleep 1000, starttime: 0, numprocs: 2}}"
+    ));
+    wait_until("the trap to be set", || harness::exists(&running.site.path("ready")));
+    wait_until("all to run", || running.status()["counts"]["RUNNING"] == 3);
+    terminal.press("\u{4}");
+    terminal.expect_rows(&["taskmaster>", "stopping everything: 2 of 3"]);
+    assert!(running.wait().success());
+    terminal.expect_rows(&["taskmaster>"]);
+}
+
+#[test]
 fn an_order_that_was_left_is_told_when_it_is_done() {
     let (running, mut terminal) = started("  w: {cmd: sleep 1000, starttime: 2.5, autostart: false}");
     terminal.press("start w\r");

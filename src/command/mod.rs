@@ -80,6 +80,19 @@ impl fmt::Display for Verbosity {
     }
 }
 
+/// Which logs `tail` shows, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// Whose.
+    pub targets: Vec<Target>,
+    /// Whether stderr is meant, not stdout.
+    pub is_stderr: bool,
+    /// How many of the last lines.
+    pub lines: usize,
+    /// Whether what is written from now on follows, until the asker leaves.
+    pub follow: bool,
+}
+
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
@@ -87,12 +100,16 @@ pub enum Query {
     Status(Vec<Target>),
     /// The same, refreshed in place.
     Watch(Vec<Target>),
+    /// Why instances are in their states.
+    Why(Vec<Target>),
     /// Process ids; no target means the supervisor's own.
     Pid(Vec<Target>),
     /// The list of commands, or one of them in detail.
     Help(Option<&'static table::Row>),
     /// What a reload would do.
     Plan,
+    /// The end of log files.
+    Tail(Tail),
     /// Open all log files anew.
     Reopen,
     /// What the console tells unasked, or is to tell from now on.

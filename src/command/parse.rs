@@ -4,12 +4,16 @@ use std::fmt;
 
 use super::flags::{self, Given};
 use super::table::{self, ROWS, Row, Verb};
-use super::{Command, Order, Query, Target, Verbosity};
+use super::{Command, Order, Query, Tail, Target, Verbosity};
 use crate::signal::Signal;
 
 /// Longest line that is taken for a command, in bytes; nobody types more, and a file of noise that
 /// was piped in by mistake must not cost memory.
 pub const LINE_BYTES_MAX: usize = 4096;
+
+/// Lines that `tail` shows unless it is told how many, and at most.
+const TAIL_LINES: usize = 10;
+const TAIL_LINES_MAX: usize = 100_000;
 
 /// Why a line is no command, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +61,7 @@ fn command(row: &'static Row, given: &Given) -> Result<Command, ParseError> {
         Verb::Status if given.has("watch") => Command::Query(Query::Watch(targets(words))),
         Verb::Status => Command::Query(Query::Status(targets(words))),
         Verb::Pid => Command::Query(Query::Pid(targets(words))),
+        Verb::Why => Command::Query(Query::Why(some_targets(words)?)),
         Verb::Start => Command::Order(Order::Start(some_targets(words)?)),
         Verb::Stop => Command::Order(Order::Stop(some_targets(words)?)),
         Verb::Restart => Command::Order(Order::Restart(some_targets(words)?)),
@@ -89,6 +94,7 @@ fn command(row: &'static Row, given: &Given) -> Result<Command, ParseError> {
             [name] => Command::Query(Query::Help(Some(table::find(name).ok_or_else(|| unknown(name))?))),
             _ => return Err(usage(row)),
         },
+        Verb::Tail => Command::Query(Query::Tail(tail(row, given)?)),
         Verb::Reopen => {
             nothing()?;
             Command::Query(Query::Reopen)
@@ -107,6 +113,26 @@ fn command(row: &'static Row, given: &Given) -> Result<Command, ParseError> {
             Command::Order(Order::Shutdown)
         }
     })
+}
+
+fn tail(row: &'static Row, given: &Given) -> Result<Tail, ParseError> {
+    let (is_stderr, words) = match given.words.split_last() {
+        Some((&"stderr", words)) => (true, words),
+        Some((&"stdout", words)) => (false, words),
+        _ => (false, given.words.as_slice()),
+    };
+    if words.is_empty() {
+        return Err(usage(row));
+    }
+    let lines = match given.value("lines") {
+        None => TAIL_LINES,
+        Some(text) => {
+            let number = text.parse().ok().filter(|lines| *lines <= TAIL_LINES_MAX);
+            number.ok_or_else(|| ParseError(format!("-n takes a number up to {TAIL_LINES_MAX}")))?
+        }
+    };
+    let targets = words.iter().copied().map(Target::parse).collect();
+    Ok(Tail { targets, is_stderr, lines, follow: given.has("follow") })
 }
 
 fn usage(row: &Row) -> ParseError {

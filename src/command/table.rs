@@ -23,6 +23,7 @@ pub struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     Status,
+    Why,
     Start,
     Stop,
     Restart,
@@ -33,6 +34,7 @@ pub(super) enum Verb {
     Reload,
     Messages,
     Help,
+    Tail,
     Reopen,
     Version,
     Exit,
@@ -59,6 +61,15 @@ pub const ROWS: &[Row] = &[
                   program of more than 20 instances is one line with counts, followed by those that do\n\
                   not run; NAME:* shows all. Elsewhere there is one line for each instance, always.",
         verb: Verb::Status,
+    },
+    Row {
+        names: &["why"],
+        flags: &[],
+        arguments: "TARGET...",
+        summary: "show why instances are in their states",
+        details: "The cause and what comes next in one sentence; then the last exits with their times (UTC),\n\
+                  and the last lines that the latest of them left on stderr.",
+        verb: Verb::Why,
     },
     Row {
         names: &["start"],
@@ -130,6 +141,28 @@ pub const ROWS: &[Row] = &[
         details: "One line for each instance that has a process: its pid if one instance is named by\n\
                   NAME:N, otherwise its name and pid.",
         verb: Verb::Pid,
+    },
+    Row {
+        names: &["tail"],
+        flags: &[
+            Flag {
+                short: Some('f'),
+                long: "follow",
+                value: None,
+                summary: "go on with what is written, across rotations, until Ctrl-C",
+            },
+            Flag {
+                short: Some('n'),
+                long: "lines",
+                value: Some("N"),
+                summary: "how many lines; 10 by default",
+            },
+        ],
+        arguments: "TARGET... [stdout|stderr]",
+        summary: "show the last lines of log files",
+        details: "Of several logs, each line stands behind the name of its instance or, where instances\n\
+                  share a file, of their program.",
+        verb: Verb::Tail,
     },
     Row {
         names: &["reopen"],

@@ -28,7 +28,9 @@ pub use diff::{Change, ChangedKey, Plan, diff};
 pub use document::TEXT_BYTES_MAX;
 pub use parse::parse;
 pub use schema::{Applies, Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
-pub use spec::{Autorestart, Config, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec};
+pub use spec::{
+    Autorestart, Config, HttpLogs, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec,
+};
 pub use template::Template;
 pub use values::NUMPROCS_MAX;
 pub(crate) use values::parse_http;

@@ -10,7 +10,9 @@ use super::diagnostic::{Diagnostic, Position, SHOWN_MAX};
 use super::document::{self, Node, Step, TEXT_BYTES_MAX, To};
 use super::field::{Field, Problem, World, key_path};
 use super::schema::{Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
-use super::spec::{Autorestart, Config, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec};
+use super::spec::{
+    Autorestart, Config, HttpLogs, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec,
+};
 use super::template::Template;
 use super::values::NUMPROCS_MAX;
 use super::{Source, foreign, values};
@@ -309,6 +311,8 @@ fn default_program(name: &str, directory: &Path) -> ProgramSpec {
 fn default_supervisor(directory: &Path) -> SupervisorSpec {
     SupervisorSpec {
         http: Some(([127, 0, 0, 1], 8080).into()),
+        socket: directory.join("taskmaster.sock"),
+        http_logs: HttpLogs::SameUser,
         allowed_hosts: Vec::new(),
         logfile: directory.join("logs/taskmaster.log"),
         logfile_maxbytes: 10 << 20,

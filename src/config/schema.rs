@@ -239,6 +239,22 @@ pub const SUPERVISOR_KEYS: &[Key<SupervisorSpec>] = &[
         set: |field, spec| values::http(field).map(|value| spec.http = value),
     },
     Key {
+        name: "socket",
+        default: "taskmaster.sock",
+        summary: "the control socket, for the client commands",
+        applies: Applies::InPlace,
+        differs: |old, new| old.socket != new.socket,
+        set: |field, spec| values::path(field).map(|value| spec.socket = value),
+    },
+    Key {
+        name: "http_logs",
+        default: "same_user",
+        summary: "who may read logs over TCP: same_user, all or none",
+        applies: Applies::InPlace,
+        differs: |old, new| old.http_logs != new.http_logs,
+        set: |field, spec| values::http_logs(field).map(|value| spec.http_logs = value),
+    },
+    Key {
         name: "allowed_hosts",
         default: "[]",
         summary: "host names that the dashboard answers to, beyond localhost and addresses",

@@ -90,6 +90,17 @@ pub enum Autorestart {
     Never,
 }
 
+impl Autorestart {
+    /// As it is written in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Autorestart::Always => "always",
+            Autorestart::Unexpected => "unexpected",
+            Autorestart::Never => "never",
+        }
+    }
+}
+
 /// Where a child's output stream goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -140,11 +151,26 @@ pub enum LogFull {
     Block,
 }
 
+/// `http_logs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpLogs {
+    /// The supervisor's own user and root, from this machine.
+    SameUser,
+    /// Whoever reaches the dashboard.
+    All,
+    /// Nobody.
+    None,
+}
+
 /// The `taskmaster:` section: the supervisor itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SupervisorSpec {
     /// Where the dashboard listens; `None` when off.
     pub http: Option<std::net::SocketAddr>,
+    /// The control socket (absolute).
+    pub socket: PathBuf,
+    /// Who may read logs over TCP.
+    pub http_logs: HttpLogs,
     /// Host names, beyond the local ones, that the dashboard answers to.
     pub allowed_hosts: Vec<String>,
     /// The supervisor's own log (absolute).

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::document::{Form, Node};
 use super::field::Field;
-use super::spec::{Autorestart, LogFormat, LogFull, Output};
+use super::spec::{Autorestart, HttpLogs, LogFormat, LogFull, Output};
 use super::template::Template;
 use crate::signal::Signal;
 
@@ -357,6 +357,16 @@ pub(super) fn log_format(field: &Field) -> Option<LogFormat> {
         "timestamp" => Some(LogFormat::Timestamp),
         "json" => Some(LogFormat::Json),
         _ => field.wrong(format!("`log_format: {text}` is not a format"), "it takes raw, timestamp or json"),
+    }
+}
+
+pub(super) fn http_logs(field: &Field) -> Option<HttpLogs> {
+    let (text, _) = field.scalar("same_user, all or none")?;
+    match text.to_ascii_lowercase().as_str() {
+        "same_user" => Some(HttpLogs::SameUser),
+        "all" => Some(HttpLogs::All),
+        "none" => Some(HttpLogs::None),
+        _ => field.wrong(format!("`http_logs: {text}` is nobody"), "it takes same_user, all or none"),
     }
 }
 

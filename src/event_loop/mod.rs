@@ -10,7 +10,12 @@
 
 mod answers;
 mod effects;
+mod events;
+mod evidence;
+mod follows;
+mod http;
 mod last_resort;
+mod measure;
 mod news;
 mod reload;
 mod status;
@@ -21,21 +26,26 @@ pub(crate) use reload::Overrides;
 use std::io;
 use std::path::PathBuf;
 
-use mio::{Events, Poll, Registry};
+use mio::{Events, Poll};
 
-use crate::command::{Order, RequestId, Verbosity};
+use crate::command::{Order, Verbosity};
 use crate::config::{Config, Rotation, SupervisorSpec};
-use crate::io::clock::Clock;
+use crate::http::Face;
+use crate::io::clock::{Clock, wall_stamp};
 use crate::io::console::{ColorChoice, Console};
+use crate::io::faces::Faces;
 use crate::io::http::Server;
 use crate::io::journal::Journal;
 use crate::io::output::Pipes;
-use crate::io::process::{FileLimit, Launcher, Processes, Usages};
-use crate::io::reason::reason;
+use crate::io::process::{FileLimit, Launcher, OutOfMemory, Processes, Usages};
 use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
 use crate::supervisor::{Event, Supervisor};
 use crate::time::Time;
+use events::Watchers;
+use evidence::EvidenceRoom;
+use follows::Follows;
+use measure::TurnTimes;
 use news::News;
 
 /// Poll events taken in one turn; what is beyond comes in the next.
@@ -79,15 +89,20 @@ pub(crate) struct EventLoop {
     signals: Signals,
     launcher: Launcher,
     processes: Processes,
+    out_of_memory: OutOfMemory,
+    evidence: EvidenceRoom,
     usages: Usages,
     pipes: Pipes,
     console: Console,
-    http: Option<Server>,
+    http: Server,
+    faces: Faces,
+    watchers: Watchers,
+    follows: Follows,
+    turn_times: TurnTimes,
     journal: Journal,
     spec: SupervisorSpec,
     config_name: PathBuf,
     overrides: Overrides,
-    last_request: u64,
     news: News,
     outcome: Option<Outcome>,
 }
@@ -117,15 +132,20 @@ impl EventLoop {
             signals,
             launcher: Launcher::new(limit)?,
             processes: Processes::new(),
+            out_of_memory: OutOfMemory::watch(),
+            evidence: EvidenceRoom::default(),
             usages: Usages::new(),
             pipes: Pipes::new(),
             console: Console::open(poll.registry(), console, color),
-            http: spec.http.map(Server::new),
+            http: Server::new(spec.http),
+            faces: Faces::default(),
+            watchers: Watchers::new(wall_stamp()),
+            follows: Follows::default(),
+            turn_times: TurnTimes::default(),
             journal,
             spec,
             config_name,
             overrides,
-            last_request: 0,
             news: News::new(messages),
             outcome: None,
             poll,
@@ -138,6 +158,7 @@ impl EventLoop {
     /// Only a failure of the poll itself, which does not happen while the kernel is sane.
     pub(crate) fn run(&mut self) -> io::Result<Outcome> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
+        self.bind_control()?;
         self.bind_http();
         if self.console.is_interactive() {
             self.pipes.speak_through_console();
@@ -151,6 +172,7 @@ impl EventLoop {
                 return Ok(outcome);
             }
             self.end_turn();
+            self.turn_times.note(self.clock.now() - self.now);
             self.wait(&mut events)?;
             self.now = self.clock.now();
             self.turn(&events);
@@ -162,11 +184,12 @@ impl EventLoop {
         let is_busy = self.supervisor.has_spawns()
             || self.pipes.has_ready()
             || self.console.has_more()
-            || self.http.as_ref().is_some_and(|http| http.requests_len() > 0);
-        let http_deadline = self.http.as_ref().and_then(Server::next_deadline);
+            || self.http.requests_len() > 0
+            || self.has_followers_to_serve();
         let deadlines = [
             self.supervisor.next_deadline(),
-            http_deadline,
+            self.http.next_deadline(),
+            self.watchers.next_deadline(),
             self.pipes.next_deadline(),
             self.news.next_deadline(),
             self.console.next_deadline(),
@@ -196,6 +219,7 @@ impl EventLoop {
                 Some(Source::ConsoleInput) => self.console.mark_readable(),
                 Some(
                     Source::HttpListener
+                    | Source::ControlListener
                     | Source::HttpConnection(_)
                     | Source::ConsoleOutput
                     | Source::VoiceOut
@@ -214,7 +238,8 @@ impl EventLoop {
         self.take_commands();
         for event in events {
             match Source::from_token(event.token()) {
-                Some(Source::HttpListener) => self.with_http(Server::accept),
+                Some(Source::HttpListener) => self.accept(Face::Tcp),
+                Some(Source::ControlListener) => self.accept(Face::Unix),
                 Some(Source::HttpConnection(key)) => {
                     self.with_http(|http, registry, now| http.ready(registry, now, key));
                 }
@@ -231,13 +256,18 @@ impl EventLoop {
         }
         self.answer_http();
         self.pipes.pump(self.poll.registry());
+        self.serve_followers();
     }
 
     /// Nothing that was said in a turn waits for the next.
     fn end_turn(&mut self) {
         self.refresh_watch();
+        self.serve_watchers();
         for line in self.pipes.take_console_lines() {
             self.console.warn(&line);
+        }
+        if let Some(left) = self.supervisor.remaining() {
+            self.console.count_down(left);
         }
         self.console.flush(self.poll.registry());
         self.journal.write_pending();
@@ -286,9 +316,11 @@ impl EventLoop {
     /// are in its log before its end is told.
     fn reap(&mut self) {
         while let Some(reaped) = self.processes.reap() {
+            self.usages.forget(reaped.pid);
             for pipe in reaped.pipes.into_iter().flatten() {
                 self.pipes.drain(self.poll.registry(), pipe);
             }
+            self.note_end(&reaped);
             self.handle(Event::Exited { run: reaped.run, status: reaped.status });
         }
     }
@@ -301,7 +333,7 @@ impl EventLoop {
 
     /// A graceful shutdown that nobody insists on; asked for twice it is no more urgent.
     fn shut_down(&mut self) {
-        let request = self.next_request();
+        let request = self.faces.next_request();
         self.handle(Event::Order { request, order: Order::Shutdown });
     }
 
@@ -311,47 +343,10 @@ impl EventLoop {
         self.perform_actions();
     }
 
-    fn next_request(&mut self) -> RequestId {
-        self.last_request += 1;
-        RequestId(self.last_request)
-    }
-
-    fn bind_http(&mut self) {
-        let Some(http) = &mut self.http else { return };
-        let address = http.address();
-        match http.bind(self.poll.registry(), self.now) {
-            Ok(()) => log::info!("the dashboard is at http://{address}"),
-            Err(error) => {
-                let text = format!(
-                    "WARNING: no dashboard at http://{address}: {}; supervision goes on, and the \
-                     address is tried again",
-                    reason(&error)
-                );
-                log::error!("{text}");
-                self.console.warn(&text);
-            }
-        }
-    }
-
-    fn fire_http(&mut self) {
-        let Some(http) = &mut self.http else { return };
-        if http.fire(self.poll.registry(), self.now) {
-            let text = format!("the dashboard is at http://{} now", http.address());
-            log::info!("{text}");
-            self.console.warn(&text);
-        }
-    }
-
-    fn with_http(&mut self, act: impl FnOnce(&mut Server, &Registry, Time)) {
-        if let Some(http) = &mut self.http {
-            act(http, self.poll.registry(), self.now);
-        }
-    }
-
     fn greet(&mut self) {
         let programs = self.supervisor.programs().len();
-        let at = match &self.http {
-            Some(http) if http.is_bound() => format!("dashboard at http://{}", http.address()),
+        let at = match self.http.address() {
+            Some(address) if self.http.is_bound() => format!("dashboard at http://{address}"),
             Some(_) | None => "no dashboard".to_owned(),
         };
         self.console.greet(&format!(

@@ -8,7 +8,6 @@ use super::EventLoop;
 use crate::command::RequestId;
 use crate::config::{self, ChangedKey, Config, Output, Plan, Rotation, SupervisorSpec};
 use crate::io::configuration::{self, Invalid};
-use crate::io::http::Server;
 use crate::io::preflight;
 use crate::supervisor::Event;
 
@@ -63,7 +62,7 @@ impl EventLoop {
                     log::error!("reload: {line}");
                 }
                 for line in lines {
-                    self.reply(request, &line);
+                    self.reply(request, line);
                 }
                 self.done(request, false);
             }
@@ -73,7 +72,7 @@ impl EventLoop {
     /// SIGHUP: nobody waits for the answer, but whoever looks is to see what was wrong.
     pub(super) fn reload_unasked(&mut self) {
         log::info!("SIGHUP: reading the configuration again");
-        let request = self.next_request();
+        let request = self.faces.next_request();
         self.reload(request);
     }
 
@@ -91,6 +90,12 @@ impl EventLoop {
         if old.http != self.spec.http {
             self.move_http();
         }
+        if old.socket != self.spec.socket
+            && let Err(error) = self.bind_control()
+        {
+            log::error!("{error}");
+            self.spec.socket = old.socket;
+        }
         if has("loglevel") || has("logfile") || has("logfile_maxbytes") || has("logfile_backups") {
             let SupervisorSpec { logfile, logfile_maxbytes, logfile_backups, loglevel, .. } = &self.spec;
             let rotation = Rotation { max_bytes: *logfile_maxbytes, backups: *logfile_backups };
@@ -104,13 +109,10 @@ impl EventLoop {
         }
     }
 
-    /// Connections to the old address end with it.
+    /// The dashboard goes to another address, or is turned off.
     fn move_http(&mut self) {
-        if let Some(server) = &mut self.http {
-            server.shut(self.poll.registry());
-        }
-        self.http = self.spec.http.map(Server::new);
-        if self.http.is_none() {
+        self.http.move_to(self.poll.registry(), self.spec.http);
+        if self.spec.http.is_none() {
             log::info!("the dashboard is off");
         }
         self.bind_http();

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{ExitStatus, Goal, State};
+use super::black_box::BlackBox;
+use super::{ExitStatus, Goal, PastRun, State};
 use crate::config::{Autorestart, ProgramSpec};
 use crate::time::Time;
 
@@ -22,7 +23,7 @@ pub struct Instance {
     /// Automatic restarts after a run, since the last wish.
     pub(super) restarts: u32,
     pub(super) process: Option<Process>,
-    pub(super) last_exit: Option<ExitStatus>,
+    pub(super) past: BlackBox,
     /// Why the last spawn failed, until one works.
     pub(super) spawn_error: Option<Box<str>>,
 }
@@ -53,7 +54,7 @@ impl Instance {
             failures: 0,
             restarts: 0,
             process: None,
-            last_exit: None,
+            past: BlackBox::default(),
             spawn_error: None,
         }
     }
@@ -88,6 +89,11 @@ impl Instance {
         self.restarts
     }
 
+    /// Ends of its processes so far, failed spawns included.
+    pub fn exits(&self) -> u32 {
+        self.incarnation - u32::from(self.state.is_occupied())
+    }
+
     /// Failed starts in a row.
     pub fn failures(&self) -> u32 {
         self.failures
@@ -95,7 +101,17 @@ impl Instance {
 
     /// How its last process ended.
     pub fn last_exit(&self) -> Option<ExitStatus> {
-        self.last_exit
+        self.past.runs().last().map(|run| run.status)
+    }
+
+    /// Its last processes that have ended, oldest first.
+    pub fn past_runs(&self) -> &[PastRun] {
+        self.past.runs()
+    }
+
+    /// Counts its processes; the present or last one carries this number.
+    pub fn incarnation(&self) -> u32 {
+        self.incarnation
     }
 
     /// Why its last spawn failed, if that is the latest that happened to it.
@@ -123,7 +139,7 @@ impl Instance {
 
     /// The reason shown for a start that failed.
     pub(super) fn failure_reason(&self) -> String {
-        match (&self.spawn_error, self.last_exit) {
+        match (&self.spawn_error, self.last_exit()) {
             (Some(error), _) => error.to_string(),
             (None, Some(exit)) => format!("exited too quickly ({exit})"),
             (None, None) => "did not start".to_owned(),

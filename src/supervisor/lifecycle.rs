@@ -2,7 +2,7 @@
 //! happens, it says so.
 
 use super::instance::{Leader, Process, restarts_after, retry_delay};
-use super::{Action, Ending, ExitStatus, Goal, Launch, Run, Scope, State, Supervisor};
+use super::{Action, Ending, ExitStatus, Goal, Launch, PastRun, Run, Scope, State, Supervisor};
 use crate::signal::Signal;
 use crate::slots::Key;
 use std::time::Duration;
@@ -132,12 +132,20 @@ impl Supervisor {
 
     pub(super) fn exited(&mut self, run: Run, status: ExitStatus) {
         let key = run.instance;
+        let now = self.now;
         let whole_group = self.program_of(key).is_some_and(|program| program.spec.killasgroup);
         let Some(instance) = self.present(run) else { return };
         let Some(process) = instance.process.filter(|process| process.leader == Leader::Alive) else {
             return;
         };
-        instance.last_exit = Some(status);
+        instance.past.note(PastRun {
+            incarnation: run.incarnation,
+            pid: process.pid,
+            ended: now,
+            lived: now - process.started,
+            status,
+            during: instance.state,
+        });
         match instance.state {
             State::Starting(Launch::Alive) => {
                 instance.process = None;

@@ -17,6 +17,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod action;
+mod black_box;
 mod event;
 mod instance;
 mod lifecycle;
@@ -27,6 +28,7 @@ mod shutdown;
 mod state;
 
 pub use action::{Action, Scope, Spawn};
+pub use black_box::{PAST_RUNS_MAX, PastRun};
 pub use event::{Event, ExitStatus, Run};
 pub use instance::{Instance, is_expected};
 pub use state::{Ending, Goal, Launch, State};
@@ -54,6 +56,8 @@ pub struct Supervisor {
     phase: Phase,
     /// How many instances of each priority have a process, or may have.
     occupied: BTreeMap<i32, usize>,
+    /// Counts the changes of the list of programs and instances.
+    list_revision: u64,
     /// Instances at rest that are to be gone, until all about them has been told.
     gone: Vec<Key>,
     /// The time of the event being handled.
@@ -109,6 +113,7 @@ impl Supervisor {
             requests: Requests::default(),
             phase: Phase::Supervising,
             occupied: BTreeMap::new(),
+            list_revision: 0,
             gone: Vec::new(),
             now: Time::ZERO,
         }
@@ -171,6 +176,11 @@ impl Supervisor {
     /// Whether nobody has asked for a shutdown.
     pub fn is_supervising(&self) -> bool {
         self.phase.is_supervising()
+    }
+
+    /// Another number whenever programs or instances have come, gone or changed places.
+    pub fn list_revision(&self) -> u64 {
+        self.list_revision
     }
 
     /// The programs in the order of the configuration.

@@ -142,6 +142,7 @@ impl Supervisor {
 
     /// Each instance knows the place of its program.
     fn number_programs(&mut self) {
+        self.list_revision += 1;
         for (at, program) in self.programs.iter().enumerate() {
             for key in &program.instances {
                 if let Some(instance) = self.instances.get_mut(*key) {

@@ -222,10 +222,14 @@ mod tests {
             pid: (*state == State::Running).then_some(100 + number as u32),
             uptime: (*state == State::Running).then_some(Duration::from_secs(61)),
             restarts: 0,
+            exits: 0,
             exit: None,
             description: if *state == State::Running { String::new() } else { "exit code 1".to_owned() },
-            usage: (*state == State::Running)
-                .then_some(Usage { cpu_percent: 0.25, rss_bytes: 3 * 1024 * 1024 }),
+            usage: (*state == State::Running).then_some(Usage {
+                cpu_percent: 0.25,
+                cpu_seconds: 1.0,
+                rss_bytes: 3 * 1024 * 1024,
+            }),
         };
         let processes: Vec<ProcessRow> = states.iter().enumerate().map(row).collect();
         ProgramRows { name: name.to_owned(), numprocs: states.len() as u32, processes }

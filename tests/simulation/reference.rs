@@ -40,6 +40,8 @@ pub struct Expected {
     retries_allowed: u32,
     /// What it is called when there is nothing else to say.
     rest: &'static str,
+    /// How and when its processes ended, all of them.
+    pub ends: Vec<(Time, ExitStatus)>,
 }
 
 #[derive(Clone)]
@@ -74,6 +76,7 @@ impl Expected {
             failures: 0,
             tries: 0,
             rest: "STOPPED",
+            ends: Vec::new(),
         }
     }
 
@@ -274,6 +277,7 @@ impl Expected {
             self.prove_if_due(now);
         }
         self.born = None;
+        self.ends.push((now, status));
         if self.ending.is_some() && self.spec.killasgroup {
             self.is_group_left = true;
         } else if self.ending.is_some() {

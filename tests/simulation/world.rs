@@ -8,7 +8,7 @@ use taskmaster::command::Order;
 use taskmaster::config::{Config, ProgramSpec};
 use taskmaster::signal::Signal;
 use taskmaster::slots::Key;
-use taskmaster::supervisor::{Action, Event, Run, Scope, Spawn, State, Supervisor};
+use taskmaster::supervisor::{Action, Event, PAST_RUNS_MAX, Run, Scope, Spawn, State, Supervisor};
 use taskmaster::time::Time;
 
 use crate::answers::{Answers, Kind};
@@ -314,6 +314,10 @@ impl<'t> World<'t> {
             let latest = self.latest.get(key).and_then(|run| self.kernel.pid_of(*run));
             if instance.pid() != expected.born.and(latest) {
                 return broken("does not show the pid of its process");
+            }
+            let past = instance.past_runs().iter().map(|run| (run.ended, run.status));
+            if !past.eq(expected.ends[expected.ends.len().saturating_sub(PAST_RUNS_MAX)..].iter().copied()) {
+                return broken("does not remember how its last processes ended");
             }
             self.compare_deadline(*key, expected)?;
         }

@@ -29,7 +29,7 @@ use mio::Registry;
 
 use crate::command::{Completion, RequestId};
 use crate::time::Time;
-use crate::view::Line;
+use crate::view::{Line, Style};
 pub(crate) use color::ColorChoice;
 use editor::Asks;
 use input::{Input, Read};
@@ -39,7 +39,7 @@ use painter::Frame;
 use progress::Progress;
 use screen::Screen;
 use terminal::{Editing, Terminal};
-use waits::{Heard, Waits};
+use waits::{Heard, Left, Waits};
 use watch::Watch;
 
 /// Two Ctrl-C on an empty line within this time are `exit`.
@@ -275,9 +275,10 @@ impl Console {
     }
 
     fn interrupted(&mut self, line_was_empty: bool, now: Time) -> Option<Said> {
-        if self.waits.leave() {
+        let left = self.waits.leave();
+        if left == Left::Order {
             self.say("(the action goes on; 'status' shows how far it is)");
-        } else if line_was_empty {
+        } else if left == Left::Nothing && line_was_empty {
             if self.last_interrupt.is_some_and(|at| now - at <= LEAVE_WITHIN) {
                 return Some(Said::Leave);
             }
@@ -293,6 +294,21 @@ impl Console {
         // Whoever reads the answers by a program wants each of them.
         let total = if self.screen.is_some() { total } else { 0 };
         self.waits.begin(Progress::new(request, command.to_owned(), total));
+    }
+
+    /// The same for an answer that goes on until the user leaves it.
+    pub(crate) fn wait_for_stream(&mut self, request: RequestId, command: &str) {
+        self.waits.begin_stream(Progress::new(request, command.to_owned(), 0));
+    }
+
+    /// Whether this is still waited for: Ctrl-C leaves it.
+    pub(crate) fn waits_for(&self, request: RequestId) -> bool {
+        self.waits.is_current(request)
+    }
+
+    /// Whether it should be told more, or has enough to write.
+    pub(crate) fn takes_more(&self) -> bool {
+        !self.output.is_clogged()
     }
 
     /// A line of an answer, and whether it is for us and seen, now or in a count.
@@ -311,6 +327,15 @@ impl Console {
             if was_waited_for {
                 self.prompt();
             }
+        }
+    }
+
+    /// Everything is being stopped, and so many processes are left.
+    pub(crate) fn count_down(&mut self, left: usize) {
+        if let Some(screen) = &mut self.screen
+            && self.waits.count_down(left)
+        {
+            screen.mark_stale();
         }
     }
 
@@ -380,10 +405,9 @@ impl Console {
 
     /// One line, above what is being typed.
     fn say(&mut self, line: &str) {
-        if let Some(screen) = &mut self.screen {
-            screen.erase(&mut self.output);
-        }
-        self.output.line(line);
+        let Some(screen) = &mut self.screen else { return self.output.line(line) };
+        let style = if line.starts_with("ERROR ") { Style::Bad } else { Style::Plain };
+        screen.print(&mut self.output, &Line(vec![(style, line.to_owned())]));
     }
 
     /// Whether the terminal that we were started on has gone.

@@ -137,6 +137,10 @@ impl Output {
             }
         }
         self.queue.drain(..written);
+        if self.queue.is_empty() && self.queue.capacity() > QUEUE_BYTES_MAX {
+            // A table of 5,000 rows is not kept room for.
+            self.queue = Vec::new();
+        }
         self.queue.is_empty()
     }
 }

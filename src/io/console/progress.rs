@@ -9,6 +9,17 @@ const FEW: usize = 20;
 /// Failures that are shown one by one even then.
 const FAILURES_MAX: usize = 10;
 
+/// Words for what a command does while it does it.
+const DOING: [(&str, &str); 6] = [
+    ("start", "starting"),
+    ("stop", "stopping"),
+    ("restart", "restarting"),
+    ("exit", LEAVING),
+    ("quit", LEAVING),
+    ("shutdown", LEAVING),
+];
+const LEAVING: &str = "stopping everything";
+
 /// What the user waits for.
 pub(super) struct Progress {
     pub(super) request: RequestId,
@@ -20,12 +31,22 @@ pub(super) struct Progress {
     /// How often each answer came, by program and words.
     outcomes: BTreeMap<(String, String), (usize, String)>,
     failures_shown: usize,
+    /// It ends everything: what is counted are processes, not answers.
+    is_last: bool,
 }
 
 impl Progress {
     /// With `total` 0 it is not known how many answers will come.
     pub(super) fn new(request: RequestId, command: String, total: usize) -> Progress {
-        Progress { request, command, total, settled: 0, outcomes: BTreeMap::new(), failures_shown: 0 }
+        Progress {
+            request,
+            command,
+            total,
+            settled: 0,
+            outcomes: BTreeMap::new(),
+            failures_shown: 0,
+            is_last: false,
+        }
     }
 
     /// Takes an answer; gives back what is to be shown at once.
@@ -47,15 +68,26 @@ impl Progress {
 
     /// `start worker: 3200 of 5000`, where there is something to count.
     pub(super) fn line(&self) -> Option<String> {
-        let verb = self.command.split_whitespace().next().unwrap_or("");
-        let doing = match verb {
-            "start" => "starting",
-            "stop" => "stopping",
-            "restart" => "restarting",
-            verb => verb,
-        };
+        let verb = self.verb();
+        let doing = doing(verb);
         let rest = self.command.trim_start().get(verb.len()..).unwrap_or("");
-        (self.total > FEW).then(|| format!("{doing}{rest}: {} of {}", self.settled, self.total))
+        (self.total > FEW || self.is_last)
+            .then(|| format!("{doing}{rest}: {} of {}", self.settled, self.total))
+    }
+
+    /// Everything is being stopped, and so many processes are left. Whether that is what this is about.
+    pub(super) fn count_down(&mut self, left: usize) -> bool {
+        if doing(self.verb()) != LEAVING {
+            return false;
+        }
+        self.is_last = true;
+        self.total = self.total.max(left);
+        self.settled = self.total - left;
+        true
+    }
+
+    fn verb(&self) -> &str {
+        self.command.split_whitespace().next().unwrap_or("")
     }
 
     /// What was not shown one by one.
@@ -68,6 +100,10 @@ impl Progress {
     }
 }
 
+fn doing(verb: &str) -> &str {
+    DOING.iter().find(|(name, _)| *name == verb).map_or(verb, |(_, doing)| doing)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +113,16 @@ mod tests {
         let mut progress = Progress::new(RequestId(1), "stop w".to_owned(), 2);
         assert_eq!(progress.take("w:0: stopped").as_deref(), Some("w:0: stopped"));
         assert_eq!((progress.line(), progress.summary()), (None, vec![]));
+    }
+
+    #[test]
+    fn the_way_out_counts_processes() {
+        let mut progress = Progress::new(RequestId(1), "exit".to_owned(), 0);
+        for (left, line) in [(3, "stopping everything: 0 of 3"), (1, "stopping everything: 2 of 3")] {
+            assert!(progress.count_down(left));
+            assert_eq!(progress.line().as_deref(), Some(line));
+        }
+        assert!(!Progress::new(RequestId(1), "stop w".to_owned(), 30).count_down(3));
     }
 
     #[test]

@@ -107,9 +107,11 @@ impl Screen {
 
     /// Gives the terminal back, below what is typed.
     pub(super) fn leave(&mut self, output: &mut Output) {
-        if self.painter.is_drawn() {
-            let text = self.editor.text().to_owned();
+        let text = self.editor.text().to_owned();
+        if self.painter.is_drawn() && !text.is_empty() {
             self.commit(output, &text);
+        } else {
+            self.erase(output);
         }
         if std::mem::take(&mut self.is_claimed) {
             output.text(PASTE_OFF);
