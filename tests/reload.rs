@@ -171,13 +171,14 @@ fn what_is_no_configuration_changes_nothing_and_the_answer_says_why() {
     wait_until("both to run", || console.running.status()["counts"]["RUNNING"] == 2);
     let before = pids(&console.running);
     let file = console.running.site.path("config.yaml");
-    let breaks: [(&str, &dyn Fn(&Path)); 6] = [
-        ("there is no such file", &|_| {}),
-        ("a directory", &|file| fs::create_dir(file).unwrap()),
-        ("a FIFO", &|file| nix::unistd::mkfifo(file, nix::sys::stat::Mode::S_IRWXU).unwrap()),
-        ("larger than", &|file| fs::write(file, vec![b'#'; 2 << 20]).unwrap()),
-        ("is not UTF-8", &|file| fs::write(file, b"programs: {\xff}").unwrap()),
-        ("unknown key `cmdd`", &|file| fs::write(file, "programs:\n  w:\n    cmdd: x\n").unwrap()),
+    type Break = fn(&Path);
+    let breaks: [(&str, Break); 6] = [
+        ("there is no such file", |_| {}),
+        ("a directory", |file| fs::create_dir(file).unwrap()),
+        ("a FIFO", |file| nix::unistd::mkfifo(file, nix::sys::stat::Mode::S_IRWXU).unwrap()),
+        ("larger than", |file| fs::write(file, vec![b'#'; 2 << 20]).unwrap()),
+        ("is not UTF-8", |file| fs::write(file, b"programs: {\xff}").unwrap()),
+        ("unknown key `cmdd`", |file| fs::write(file, "programs:\n  w:\n    cmdd: x\n").unwrap()),
     ];
     for (told, make) in breaks {
         let _ = fs::remove_file(&file);
