@@ -141,7 +141,7 @@ fn supervise(config_name: PathBuf, run: Run) -> ExitCode {
     let console = !run.no_console;
     match event_loop::run(Settings { config, config_name, overrides, console, color, messages, warnings }) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
-        Ok(Outcome::Abandoned(_)) => ExitCode::from(FAILED),
+        Ok(Outcome::Failed | Outcome::Abandoned(_)) => ExitCode::from(FAILED),
         Err(error) => {
             complain(&format!("taskmaster: {error}\n"));
             ExitCode::from(FAILED)

@@ -16,6 +16,7 @@ mod document;
 mod environment;
 mod field;
 mod foreign;
+mod governance;
 mod parse;
 mod schema;
 mod spec;
@@ -26,6 +27,7 @@ mod values;
 pub use diagnostic::{Diagnostic, Position, render};
 pub use diff::{Change, ChangedKey, Plan, diff};
 pub use document::TEXT_BYTES_MAX;
+pub use governance::{Governance, Kind, RestartDelay};
 pub use parse::parse;
 pub use schema::{Applies, Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 pub use spec::{

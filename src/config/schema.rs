@@ -2,7 +2,7 @@
 
 use super::field::Field;
 use super::spec::{ProgramSpec, SupervisorSpec};
-use super::values;
+use super::{governance, values};
 
 /// One key of a section whose values are kept in a `T`.
 pub struct Key<T> {
@@ -221,10 +221,42 @@ pub const PROGRAM_KEYS: &[Key<ProgramSpec>] = &[
     Key {
         name: "restart_delay",
         default: "none",
-        summary: "a constant wait before each restart and retry",
+        summary: "the wait before each restart and retry: a time, or {initial, max, factor, jitter}",
         applies: Applies::InPlace,
         differs: |old, new| old.restart_delay != new.restart_delay,
-        set: |field, spec| values::restart_delay(field).map(|value| spec.restart_delay = Some(value)),
+        set: |field, spec| governance::restart_delay(field).map(|value| spec.restart_delay = Some(value)),
+    },
+    Key {
+        name: "max_restarts",
+        default: "0",
+        summary: "restarts allowed within window, one more is FATAL; 0 = any number",
+        applies: Applies::InPlace,
+        differs: |old, new| old.governance.max_restarts != new.governance.max_restarts,
+        set: |field, spec| governance::max_restarts(field).map(|value| spec.governance.max_restarts = value),
+    },
+    Key {
+        name: "window",
+        default: "60",
+        summary: "the time within which max_restarts counts",
+        applies: Applies::InPlace,
+        differs: |old, new| old.governance.window != new.governance.window,
+        set: |field, spec| governance::window(field).map(|value| spec.governance.window = value),
+    },
+    Key {
+        name: "type",
+        default: "service",
+        summary: "service, or oneshot for what is meant to end: an expected exit is its success",
+        applies: Applies::InPlace,
+        differs: |old, new| old.governance.kind != new.governance.kind,
+        set: |field, spec| governance::kind(field).map(|value| spec.governance.kind = value),
+    },
+    Key {
+        name: "exit_on_failure",
+        default: "false",
+        summary: "when it is FATAL, stop everything and leave with exit code 1",
+        applies: Applies::InPlace,
+        differs: |old, new| old.governance.exit_on_failure != new.governance.exit_on_failure,
+        set: |field, spec| values::boolean(field).map(|value| spec.governance.exit_on_failure = value),
     },
 ];
 

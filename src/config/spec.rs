@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::governance::{Governance, RestartDelay};
 use super::template::Template;
 use crate::signal::Signal;
 
@@ -63,9 +64,11 @@ pub struct ProgramSpec {
     pub killasgroup: bool,
     /// Lower starts first and stops last.
     pub priority: i32,
-    /// A constant wait before every restart and retry; `None`: restarts are immediate and retry k
-    /// waits k seconds.
-    pub restart_delay: Option<Duration>,
+    /// The wait before every restart and retry; `None`: restarts are immediate and retry k waits k
+    /// seconds.
+    pub restart_delay: Option<RestartDelay>,
+    /// What governs it beyond its restart policy.
+    pub governance: Governance,
 }
 
 /// Up to so many instances, a discarded stderr still goes through a pipe, so that `why` can show its

@@ -144,15 +144,6 @@ pub(super) fn time(field: &Field) -> Option<Duration> {
     }
 }
 
-/// A constant wait; one that grows is of a later version.
-pub(super) fn restart_delay(field: &Field) -> Option<Duration> {
-    if matches!(field.node, Node::Map(_)) {
-        let message = "`restart_delay` as a map is not supported by this version yet";
-        return field.wrong(message, "write one time, which is waited before each restart and retry");
-    }
-    time(field)
-}
-
 /// Octal, however it is written. Unquoted `022` reaches us as the text `022`, but `18` as a number,
 /// and nobody can tell whether that was meant to be octal.
 pub(super) fn umask(field: &Field) -> Option<u32> {

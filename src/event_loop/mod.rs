@@ -23,6 +23,7 @@ mod status;
 pub(crate) use last_resort::run;
 pub(crate) use reload::Overrides;
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::PathBuf;
 
@@ -75,6 +76,8 @@ pub(crate) struct Settings {
 pub(crate) enum Outcome {
     /// Every process was stopped.
     Clean,
+    /// Every process was stopped, because a program with `exit_on_failure` was FATAL.
+    Failed,
     /// This many processes could not be ended.
     Abandoned(usize),
 }
@@ -128,7 +131,7 @@ impl EventLoop {
         Ok(EventLoop {
             clock: Clock::start(),
             now: Time::ZERO,
-            supervisor: Supervisor::new(&config),
+            supervisor: Supervisor::new(&config).with_seed(RandomState::new().build_hasher().finish()),
             signals,
             launcher: Launcher::new(limit)?,
             processes: Processes::new(),
@@ -317,9 +320,6 @@ impl EventLoop {
     fn reap(&mut self) {
         while let Some(reaped) = self.processes.reap() {
             self.usages.forget(reaped.pid);
-            for pipe in reaped.pipes.into_iter().flatten() {
-                self.pipes.drain(self.poll.registry(), pipe);
-            }
             self.note_end(&reaped);
             self.handle(Event::Exited { run: reaped.run, status: reaped.status });
         }
@@ -344,13 +344,16 @@ impl EventLoop {
     }
 
     fn greet(&mut self) {
-        let programs = self.supervisor.programs().len();
+        let programs = match self.supervisor.programs().len() {
+            1 => "1 program".to_owned(),
+            count => format!("{count} programs"),
+        };
         let at = match self.http.address() {
             Some(address) if self.http.is_bound() => format!("dashboard at http://{address}"),
             Some(_) | None => "no dashboard".to_owned(),
         };
         self.console.greet(&format!(
-            "taskmaster {}: {programs} programs from {}; {at}; 'help' lists the commands",
+            "taskmaster {}: {programs} from {}; {at}; 'help' lists the commands",
             env!("CARGO_PKG_VERSION"),
             self.config_name.display(),
         ));

@@ -1,7 +1,5 @@
 //! One instance: its record, and the questions its policy answers.
 
-use std::time::Duration;
-
 use super::black_box::BlackBox;
 use super::{ExitStatus, Goal, PastRun, State};
 use crate::config::{Autorestart, ProgramSpec};
@@ -22,10 +20,25 @@ pub struct Instance {
     pub(super) failures: u32,
     /// Automatic restarts after a run, since the last wish.
     pub(super) restarts: u32,
+    /// Waits by `restart_delay` since the last wish or the last stable run.
+    pub(super) waits: u32,
+    /// When it was restarted within the last `window`, if `max_restarts` counts that.
+    pub(super) restarted_at: Vec<Time>,
+    /// Why it is FATAL, if it is.
+    pub(super) surrender: Surrender,
     pub(super) process: Option<Process>,
     pub(super) past: BlackBox,
     /// Why the last spawn failed, until one works.
     pub(super) spawn_error: Option<Box<str>>,
+}
+
+/// Why nobody tries any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surrender {
+    /// More failed starts in a row than `startretries` allows.
+    FailedStarts,
+    /// More restarts within `window` than `max_restarts` allows.
+    Restarts,
 }
 
 /// A process that has not been reaped, or whose group is still being ended.
@@ -53,6 +66,9 @@ impl Instance {
             incarnation: 0,
             failures: 0,
             restarts: 0,
+            waits: 0,
+            restarted_at: Vec::new(),
+            surrender: Surrender::FailedStarts,
             process: None,
             past: BlackBox::default(),
             spawn_error: None,
@@ -99,6 +115,11 @@ impl Instance {
         self.failures
     }
 
+    /// Why it is FATAL, if it is.
+    pub fn surrender(&self) -> Surrender {
+        self.surrender
+    }
+
     /// How its last process ended.
     pub fn last_exit(&self) -> Option<ExitStatus> {
         self.past.runs().last().map(|run| run.status)
@@ -135,16 +156,28 @@ impl Instance {
     pub(super) fn reset_counters(&mut self) {
         self.failures = 0;
         self.restarts = 0;
+        self.waits = 0;
+        self.restarted_at = Vec::new();
     }
 
     /// The reason shown for a start that failed.
-    pub(super) fn failure_reason(&self) -> String {
+    pub(super) fn failure_reason(&self, spec: &ProgramSpec) -> String {
         match (&self.spawn_error, self.last_exit()) {
             (Some(error), _) => error.to_string(),
+            (None, Some(exit)) if self.surrender == Surrender::Restarts => {
+                format!("{} ({exit})", too_many_restarts(spec))
+            }
             (None, Some(exit)) => format!("exited too quickly ({exit})"),
             (None, None) => "did not start".to_owned(),
         }
     }
+}
+
+/// `ended more than 5 times within 60 s (max_restarts)`.
+pub fn too_many_restarts(spec: &ProgramSpec) -> String {
+    let (max, window) = (spec.governance.max_restarts, spec.governance.window.as_secs_f64());
+    let times = if max == 1 { "once" } else { &format!("{max} times") };
+    format!("ended more than {times} within {window} s (max_restarts)")
 }
 
 /// Whether an exit while RUNNING is followed by a restart.
@@ -162,10 +195,4 @@ pub fn is_expected(spec: &ProgramSpec, status: ExitStatus) -> bool {
         ExitStatus::Code(code) => spec.exitcodes.contains(&code),
         ExitStatus::Signal { .. } => false,
     }
-}
-
-/// The wait before retry number `retry` (from 1) of a failed start: `retry` seconds, as
-/// supervisord does, unless restart_delay says otherwise.
-pub(super) fn retry_delay(spec: &ProgramSpec, retry: u32) -> Duration {
-    spec.restart_delay.unwrap_or(Duration::from_secs(u64::from(retry)))
 }

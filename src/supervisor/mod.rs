@@ -18,19 +18,21 @@
 
 mod action;
 mod black_box;
+mod dice;
 mod event;
 mod instance;
 mod lifecycle;
 mod orders;
 mod reload;
 mod requests;
+mod restarts;
 mod shutdown;
 mod state;
 
 pub use action::{Action, Scope, Spawn};
 pub use black_box::{PAST_RUNS_MAX, PastRun};
 pub use event::{Event, ExitStatus, Run};
-pub use instance::{Instance, is_expected};
+pub use instance::{Instance, Surrender, is_expected, too_many_restarts};
 pub use state::{Ending, Goal, Launch, State};
 
 use std::collections::{BTreeMap, VecDeque};
@@ -40,8 +42,9 @@ use crate::config::{Config, ProgramSpec};
 use crate::slots::{Key, Slots};
 use crate::time::Time;
 use crate::timers::Timers;
+use dice::Dice;
 use requests::{Requests, verdict};
-use shutdown::Phase;
+use shutdown::{By, Phase};
 
 /// The state of everything supervised.
 #[derive(Debug)]
@@ -54,6 +57,9 @@ pub struct Supervisor {
     actions: VecDeque<Action>,
     requests: Requests,
     phase: Phase,
+    /// The instance whose failure ends everything.
+    failure: Option<Key>,
+    dice: Dice,
     /// How many instances of each priority have a process, or may have.
     occupied: BTreeMap<i32, usize>,
     /// Counts the changes of the list of programs and instances.
@@ -112,6 +118,8 @@ impl Supervisor {
             actions: VecDeque::new(),
             requests: Requests::default(),
             phase: Phase::Supervising,
+            failure: None,
+            dice: Dice::default(),
             occupied: BTreeMap::new(),
             list_revision: 0,
             gone: Vec::new(),
@@ -134,7 +142,21 @@ impl Supervisor {
             Event::Reload { request, plan } => self.reload(request, *plan),
             Event::ShutdownSignal => self.shutdown_signal(),
         }
+        if self.failure.is_some() {
+            self.begin_shutdown(By::Order);
+        }
         self.advance_shutdown();
+    }
+
+    /// The same, with chance that differs from that of other supervisors.
+    pub fn with_seed(mut self, seed: u64) -> Supervisor {
+        self.dice = Dice::seeded(seed);
+        self
+    }
+
+    /// The instance whose failure has ended everything, by `exit_on_failure`.
+    pub fn failure(&self) -> Option<Key> {
+        self.failure
     }
 
     /// The next effect, in order. When all have been told, instances that were to be gone are.

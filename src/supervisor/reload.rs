@@ -55,6 +55,10 @@ impl Supervisor {
             }
         }
         self.arrange(&plan.config.programs, &mut fresh.added);
+        // What settles a wish may be another thing now: a oneshot that is a service has started already.
+        for (key, _) in self.requests.waiting() {
+            self.settle(key);
+        }
         let renewed: HashSet<Key> = fresh.renewed.into_iter().collect();
         let added: HashSet<Key> = fresh.added.into_iter().collect();
         for key in self.all_by_priority() {
@@ -106,7 +110,12 @@ impl Supervisor {
             before.iter().enumerate().map(|(at, program)| (program.spec.name.clone(), at)).collect();
         for spec in specs {
             let instances = match known.remove(&spec.name) {
-                Some(at) => std::mem::take(&mut before[at].instances),
+                Some(at) => {
+                    if before[at].spec.restart_delay != spec.restart_delay {
+                        self.forget_waits(&before[at].instances);
+                    }
+                    std::mem::take(&mut before[at].instances)
+                }
                 None => Vec::new(),
             };
             let configured = Some(spec.numprocs);
@@ -120,6 +129,15 @@ impl Supervisor {
         }
         self.number_programs();
         self.count_occupants();
+    }
+
+    /// Another restart_delay grows from its own beginning.
+    fn forget_waits(&mut self, keys: &[Key]) {
+        for key in keys {
+            if let Some(instance) = self.instances.get_mut(*key) {
+                instance.waits = 0;
+            }
+        }
     }
 
     /// Gives a program the instances that it lacks, and takes back those that were on their way out.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::slots::Key;
-use crate::supervisor::{Ending, ExitStatus, Instance, Launch, Program, State, Supervisor};
+use crate::supervisor::{
+    Ending, ExitStatus, Instance, Launch, Program, State, Supervisor, Surrender, too_many_restarts,
+};
 use crate::time::Time;
 
 /// Everything, or what was asked for.
@@ -163,6 +165,9 @@ pub(super) fn describe(instance: &Instance, program: &Program, left: Option<Dura
             "SIGKILL has no effect: blocked in the kernel, or traced".to_owned()
         }
         State::Fatal if instance.spawn_error().is_some() => last(),
+        State::Fatal if instance.surrender() == Surrender::Restarts => {
+            format!("{} ({})", too_many_restarts(spec), last())
+        }
         State::Fatal => format!("exited too quickly {} times in a row ({})", instance.failures(), last()),
     }
 }

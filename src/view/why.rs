@@ -5,7 +5,10 @@ use std::time::{Duration, SystemTime};
 use super::snapshot::{describe, seconds};
 use super::table::clock;
 use crate::slots::Key;
-use crate::supervisor::{ExitStatus, Goal, Instance, PastRun, Program, State, Supervisor, is_expected};
+use crate::supervisor::{
+    ExitStatus, Goal, Instance, PastRun, Program, State, Supervisor, Surrender, is_expected,
+    too_many_restarts,
+};
 use crate::time::Time;
 
 /// What was seen of the end of a process, beside how it ended.
@@ -134,6 +137,9 @@ fn next(instance: &Instance, program: &Program, left: Option<Duration>) -> Strin
             format!("; retry {} of {}{within}", instance.failures(), spec.startretries)
         }
         State::Backoff => format!("; it is started again{within}"),
+        State::Fatal if instance.surrender() == Surrender::Restarts => {
+            format!("; it {}, and nothing happens until it is told to start", too_many_restarts(spec))
+        }
         State::Fatal => {
             let used = spec.startretries;
             format!("; all of its {used} retries are used, and nothing happens until it is told to start")

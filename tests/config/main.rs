@@ -5,6 +5,7 @@
 mod anchors;
 mod changes;
 mod files;
+mod governance;
 mod keys;
 mod meaning;
 mod mutate;

@@ -3,6 +3,7 @@
 
 mod black_box;
 mod expected;
+mod governing;
 mod leaving;
 mod orders;
 mod reloading;

@@ -15,12 +15,12 @@ struct Open {
     /// Instances that have not got their line.
     unanswered: BTreeSet<String>,
     has_failed: bool,
-    kind: Kind,
+    kind: Asked,
 }
 
 /// What was asked, as far as its answer is a special one.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum Asked {
     /// A line for each target.
     Plain,
     Shutdown,
@@ -33,7 +33,7 @@ pub enum Kind {
 const REFUSED: &str = "ERROR the supervisor is shutting down";
 
 impl Answers {
-    pub fn open(&mut self, names: impl Iterator<Item = String>, kind: Kind) -> RequestId {
+    pub fn open(&mut self, names: impl Iterator<Item = String>, kind: Asked) -> RequestId {
         self.last_request += 1;
         let request = RequestId(self.last_request);
         self.open.insert(request, Open { unanswered: names.collect(), has_failed: false, kind });
@@ -58,9 +58,9 @@ impl Answers {
         let failure = line.strip_prefix("ERROR ");
         open.has_failed |= failure.is_some();
         match open.kind {
-            Kind::Reload { is_open: false } if line == REFUSED => return Ok(()),
-            Kind::Reload { is_open: true } if line.starts_with(['+', '-', '~', '=']) => return Ok(()),
-            Kind::Plain | Kind::Shutdown | Kind::Reload { .. } => {}
+            Asked::Reload { is_open: false } if line == REFUSED => return Ok(()),
+            Asked::Reload { is_open: true } if line.starts_with(['+', '-', '~', '=']) => return Ok(()),
+            Asked::Plain | Asked::Shutdown | Asked::Reload { .. } => {}
         }
         let told = failure.unwrap_or(line);
         let (name, text) = told.split_once(": ").unwrap_or((told, ""));
@@ -84,7 +84,7 @@ impl Answers {
         if !open.unanswered.is_empty() {
             return Err(format!("{request:?} is done without a word about {:?}", open.unanswered));
         }
-        if open.kind != Kind::Shutdown && ok == open.has_failed {
+        if open.kind != Asked::Shutdown && ok == open.has_failed {
             return Err(format!("{request:?} is done with ok={ok}, but its lines say otherwise"));
         }
         Ok(())

@@ -8,7 +8,7 @@ use taskmaster::config::{Config, ProgramSpec, diff};
 use taskmaster::slots::Key;
 use taskmaster::supervisor::Event;
 
-use crate::answers::Kind;
+use crate::answers::Asked;
 use crate::reference::Expected;
 use crate::world::{Kept, World};
 
@@ -27,7 +27,7 @@ impl World<'_> {
         }
         let plan = diff(&old, new.clone());
         let names = if is_open { self.expect(&new.programs) } else { Vec::new() };
-        let request = self.answers.open(names.into_iter(), Kind::Reload { is_open });
+        let request = self.answers.open(names.into_iter(), Asked::Reload { is_open });
         let starts = if is_open { self.adopt(&new.programs, |spec| spec.autostart) } else { Vec::new() };
         self.answers.expect(request, starts);
         self.trace(|| format!("reload: {}", plan.lines().join("; ")));
@@ -110,7 +110,7 @@ impl World<'_> {
         let is_open = self.way_out.is_open();
         let known = self.programs.iter().position(|spec| spec.name == name).filter(|_| is_open);
         let Some(at) = known else {
-            let kind = if is_open { Kind::Plain } else { Kind::Reload { is_open } };
+            let kind = if is_open { Asked::Plain } else { Asked::Reload { is_open } };
             let named = is_open.then(|| name.to_owned());
             let request = self.answers.open(named.into_iter(), kind);
             let refused = Order::Scale(name.to_owned(), count);
@@ -131,7 +131,7 @@ impl World<'_> {
             }
         }
         let starts = if is_same { vec![name.to_owned()] } else { self.adopt(&[spec], |_| true) };
-        let request = self.answers.open(names.into_iter().chain(starts), Kind::Plain);
+        let request = self.answers.open(names.into_iter().chain(starts), Asked::Plain);
         let order = Order::Scale(name.to_owned(), count);
         self.trace(|| format!("{order:?}"));
         self.core.handle(self.now, Event::Order { request, order });

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskmaster::config::{Autorestart, ProgramSpec};
+use taskmaster::config::{Autorestart, Kind, ProgramSpec};
 use taskmaster::signal::Signal;
 use taskmaster::supervisor::{ExitStatus, Scope};
 use taskmaster::time::Time;
@@ -40,6 +40,12 @@ pub struct Expected {
     retries_allowed: u32,
     /// What it is called when there is nothing else to say.
     rest: &'static str,
+    /// The wait by restart_delay before the present or last try.
+    last_wait: Option<Duration>,
+    /// When it was restarted after a run, since the last wish.
+    restarts: Vec<Time>,
+    /// When its present or last process was born.
+    last_born: Option<Time>,
     /// How and when its processes ended, all of them.
     pub ends: Vec<(Time, ExitStatus)>,
 }
@@ -76,6 +82,9 @@ impl Expected {
             failures: 0,
             tries: 0,
             rest: "STOPPED",
+            last_wait: None,
+            restarts: Vec::new(),
+            last_born: None,
             ends: Vec::new(),
         }
     }
@@ -147,6 +156,9 @@ impl Expected {
 
     /// Other values are in force.
     pub fn adopt(&mut self, spec: &Arc<ProgramSpec>) {
+        if self.spec.restart_delay != spec.restart_delay {
+            self.last_wait = None;
+        }
         self.spec = spec.clone();
         self.retries_allowed = self.retries_allowed.max(spec.startretries);
         if self.tries == 0 {
@@ -261,6 +273,7 @@ impl Expected {
 
     pub fn born(&mut self, now: Time) {
         (self.is_handed_out, self.born, self.is_proven) = (false, Some(now), false);
+        self.last_born = Some(now);
         match &mut self.ending {
             Some(ending) => ending.due = now + self.spec.stoptime,
             None => self.prove_if_due(now),
@@ -284,6 +297,8 @@ impl Expected {
             self.ended();
         } else if self.is_proven {
             self.ran(now, status);
+        } else if self.spec.governance.kind == Kind::Oneshot && self.is_expected(status) {
+            (self.rest, self.failures) = ("EXITED", 0);
         } else {
             self.failed(now);
         }
@@ -312,6 +327,7 @@ impl Expected {
     fn begin_anew(&mut self) {
         (self.is_queued, self.retry_at, self.failures, self.tries) = (true, None, 0, 0);
         self.retries_allowed = self.spec.startretries;
+        (self.last_wait, self.restarts) = (None, Vec::new());
     }
 
     fn ended(&mut self) {
@@ -329,20 +345,59 @@ impl Expected {
             self.rest = "FATAL";
         } else {
             let growing = Duration::from_secs(self.failures.into());
-            self.retry_at = Some(now + self.spec.restart_delay.unwrap_or(growing));
+            self.retry_at = Some(now + self.next_wait().unwrap_or(growing));
         }
     }
 
+    /// The configured wait doubles from one to the next, up to its limit; the reference knows no other
+    /// factors, and no jitter.
+    fn next_wait(&mut self) -> Option<Duration> {
+        let delay = self.spec.restart_delay?;
+        let wait = self
+            .last_wait
+            .map_or(delay.initial, |wait| if delay.factor > 1.0 { (wait * 2).min(delay.max) } else { wait });
+        self.last_wait = Some(wait);
+        Some(wait)
+    }
+
+    /// Whether its failure is to end everything.
+    pub fn ends_all(&self) -> bool {
+        self.rest == "FATAL" && self.state() == "FATAL" && self.spec.governance.exit_on_failure
+    }
+
+    fn is_expected(&self, status: ExitStatus) -> bool {
+        matches!(status, ExitStatus::Code(code) if self.spec.exitcodes.contains(&code))
+    }
+
     fn ran(&mut self, now: Time, status: ExitStatus) {
-        let is_expected = matches!(status, ExitStatus::Code(code) if self.spec.exitcodes.contains(&code));
+        let is_expected = self.is_expected(status);
         let comes_again = match self.spec.autorestart {
             Autorestart::Always => true,
             Autorestart::Unexpected => !is_expected,
             Autorestart::Never => false,
         };
-        match self.spec.restart_delay {
-            _ if !self.is_wanted || !comes_again => self.rest = "EXITED",
-            Some(delay) if delay > Duration::ZERO => self.retry_at = Some(now + delay),
+        if !self.is_wanted || !comes_again {
+            self.rest = "EXITED";
+            return;
+        }
+        let governance = &self.spec.governance;
+        // Counted while there is a limit, and by the window of the day: a reload may change both.
+        if governance.max_restarts > 0 {
+            let window = governance.window;
+            self.restarts.retain(|at| *at + window > now);
+            if self.restarts.len() >= governance.max_restarts as usize {
+                self.rest = "FATAL";
+                return;
+            }
+            self.restarts.push(now);
+        }
+        if let (Some(delay), Some(born)) = (self.spec.restart_delay, self.last_born)
+            && born + delay.max < now
+        {
+            self.last_wait = None;
+        }
+        match self.next_wait() {
+            Some(wait) if wait > Duration::ZERO => self.retry_at = Some(now + wait),
             Some(_) | None => self.is_queued = true,
         }
     }

@@ -27,8 +27,12 @@ pub fn play<'t>(seed: u64, plain: &'t Config, trace: &'t mut Trace) -> Result<u6
     sequence.world.boot()?;
     for _ in 0..20 + sequence.random.below(120) {
         sequence.step()?;
+        if !sequence.world.way_out.is_open() {
+            // What was FATAL takes all others along.
+            break;
+        }
     }
-    if sequence.random.percent(50) {
+    if sequence.world.way_out.is_open() && sequence.random.percent(50) {
         sequence.leave_alone()?;
     }
     sequence.leave()?;

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use taskmaster::command::Order;
-use taskmaster::config::{Config, ProgramSpec};
+use taskmaster::config::{Config, Kind, ProgramSpec};
 use taskmaster::signal::Signal;
 use taskmaster::slots::Key;
 use taskmaster::supervisor::{Action, Event, PAST_RUNS_MAX, Run, Scope, Spawn, State, Supervisor};
 use taskmaster::time::Time;
 
-use crate::answers::{Answers, Kind};
+use crate::answers::{Answers, Asked};
 use crate::kernel::{Kernel, Sent};
 use crate::reference::Expected;
 use crate::trace::Trace;
@@ -140,6 +140,7 @@ impl<'t> World<'t> {
     pub fn report_spawn_failed(&mut self, run: Run) -> Kept {
         let now = self.now;
         self.expected_of(run)?.stillborn(now);
+        self.note_failure(run);
         self.handle(Event::SpawnFailed { run, reason: "out of luck".to_owned() })
     }
 
@@ -149,10 +150,18 @@ impl<'t> World<'t> {
         self.kernel.reported(pid);
         if let Event::Exited { run, status } = event {
             self.expected_of(run)?.exited(now, status);
+            self.note_failure(run);
         } else if let Event::GroupGone { run } = event {
             self.expected_of(run)?.group_gone();
         }
         self.handle(event)
+    }
+
+    /// What is FATAL may take all others along.
+    fn note_failure(&mut self, run: Run) {
+        if self.way_out.is_open() && self.expected.get(&run.instance).is_some_and(Expected::ends_all) {
+            self.way_out.begin(self.now, &mut self.expected);
+        }
     }
 
     /// A report about a process that is history: nothing may come of it.
@@ -190,7 +199,7 @@ impl<'t> World<'t> {
             self.way_out.begin(now, &mut self.expected);
         }
         let names = keys.iter().map(|key| self.expected[key].name.clone());
-        let kind = if is_shutdown { Kind::Shutdown } else { Kind::Plain };
+        let kind = if is_shutdown { Asked::Shutdown } else { Asked::Plain };
         let request = self.answers.open(names, kind);
         if matches!(order, Order::Signal(..)) {
             self.signalled_by_user = keys.iter().copied().collect();
@@ -356,7 +365,9 @@ impl<'t> World<'t> {
                 return Err(format!("{}: left alone, it stays {}", instance.name, instance.state()));
             }
         }
-        self.is_answered()
+        // What is meant to end, but does not, keeps whoever waits for its end waiting.
+        let is_endless = |it: &Expected| it.spec.governance.kind == Kind::Oneshot && it.state() == "RUNNING";
+        if self.expected.values().any(is_endless) { Ok(()) } else { self.is_answered() }
     }
 
     /// The shutdown has come to its end, by `end`.
