@@ -1,12 +1,13 @@
 //! The command line: what is asked for, and the exit code that it ends with.
 
+mod commands;
 mod pages;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command::Verbosity;
 use crate::config::{self, Config};
@@ -77,12 +78,23 @@ fn parse_messages(text: &str) -> Result<Verbosity, &'static str> {
     Verbosity::parse(text).ok_or("it takes none, problems or all")
 }
 
+/// All that can be asked for: our own subcommands, and the console's.
+fn whole_command() -> clap::Command {
+    Cli::command().subcommands(commands::subcommands())
+}
+
 /// Does what the arguments of this process say.
 pub fn main() -> ExitCode {
-    let Cli { config, run, command } = Cli::parse();
+    let matches = whole_command().get_matches();
+    if let Some(config) = matches.get_one::<PathBuf>("config")
+        && let Some(code) = commands::run(&matches, config)
+    {
+        return code;
+    }
+    let Cli { config, run, command } = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match command {
-        Some(Subcommands::Completions { shell }) => write(&pages::completions(shell, &mut Cli::command())),
-        Some(Subcommands::Man) => write(&pages::man(Cli::command()).unwrap_or_default()),
+        Some(Subcommands::Completions { shell }) => write(&pages::completions(shell, &mut whole_command())),
+        Some(Subcommands::Man) => write(&pages::man(whole_command()).unwrap_or_default()),
         Some(Subcommands::Check) => check(&config, load(&config)),
         Some(Subcommands::Run(own)) => supervise(config, own.or(run)),
         None => supervise(config, run),
