@@ -352,3 +352,29 @@ fn what_the_command_line_said_counts_at_a_reload_too() {
     assert!(get(port, "/api/status").is_ok());
     kill(running.pid(), Signal::SIGTERM);
 }
+
+#[test]
+fn the_client_plans_reloads_and_scales() {
+    let programs = |seconds: u32| format!("  w: {{cmd: sleep {seconds}, starttime: 0}}");
+    let running = Site::new(&programs(1000)).supervise();
+    running.wait_for_state("w:0", "RUNNING");
+    let client = |words: &[&str]| {
+        let output =
+            running.site.command().args(words).stdout(std::process::Stdio::piped()).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    let nothing = "= 1 program untouched; nothing to do\n".to_owned();
+    assert_eq!(client(&["plan", "--exit-code"]), (0, nothing.clone()));
+    running.site.configure(&programs(1001), "");
+    let plan = "~ w: cmd (restart)\n= 0 programs untouched\n".to_owned();
+    assert_eq!(client(&["plan", "--exit-code"]), (2, plan.clone()));
+    assert_eq!(client(&["plan"]), (0, plan.clone()));
+    assert_eq!(client(&["reload"]), (0, plan + "w:0: started\n"));
+    assert_eq!(client(&["scale", "w", "2"]), (0, "w:1: started\n".to_owned()));
+    running.site.write("config.yaml", "programs: {");
+    assert_eq!(client(&["plan", "--exit-code"]).0, 1);
+    let (code, told) = client(&["reload"]);
+    assert_eq!(code, 1);
+    assert!(told.starts_with("ERROR ") && told.contains("config.yaml:1:"), "{told}");
+    running.stop();
+}

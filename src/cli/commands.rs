@@ -15,6 +15,8 @@ use crate::command::{self, Query};
 
 /// No supervisor is running.
 const NOT_RUNNING: u8 = 3;
+/// `plan --exit-code`: a reload would change something.
+const CHANGES: u8 = 2;
 /// Commands that mean something at a console only.
 const NOT_HERE: [&str; 1] = ["messages"];
 
@@ -49,6 +51,11 @@ fn subcommand(row: &'static Row) -> Command {
         let json = Arg::new("json").long("json").help("The document of /api/status");
         subcommand = subcommand.arg(json.action(ArgAction::SetTrue));
     }
+    if name == "plan" {
+        let exit_code = Arg::new("exit-code").long("exit-code");
+        let help = "Exit with 2 if a reload would change something, with 0 if not";
+        subcommand = subcommand.arg(exit_code.help(help).action(ArgAction::SetTrue));
+    }
     if name != "help" {
         let wait = Arg::new("wait").long("wait").value_name("SECONDS").value_parser(parse_seconds);
         let socket =
@@ -58,6 +65,11 @@ fn subcommand(row: &'static Row) -> Command {
             .arg(socket.help("The control socket, instead of the one that the configuration names"));
     }
     subcommand.arg(words)
+}
+
+/// A line of a plan that is not about what stays as it is.
+fn is_change(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b'+' | b'-' | b'~'))
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, &'static str> {
@@ -78,7 +90,7 @@ pub(super) fn run(matches: &ArgMatches, config: &Path) -> Option<ExitCode> {
     };
     let query = match command::parse(&line) {
         Ok(Some(command::Command::Query(query))) => Some(query),
-        Ok(Some(command::Command::Order(_)) | None) => None,
+        Ok(Some(command::Command::Order(_) | command::Command::Reload) | None) => None,
         Err(error) => {
             complain(&format!("error: {error}\n"));
             return Some(ExitCode::from(INVALID));
@@ -100,11 +112,22 @@ pub(super) fn run(matches: &ArgMatches, config: &Path) -> Option<ExitCode> {
     };
     let patience = matches.get_one::<Duration>("wait").copied();
     let wants_json = name == "status" && matches.get_flag("json");
+    let mut has_changes = false;
     let answer = if wants_json {
         json(&socket, patience)
     } else {
-        client::command(&socket, &line, patience, &mut show)
+        client::command(&socket, &line, patience, &mut |bytes| {
+            has_changes |= bytes.split(|byte| *byte == b'\n').any(is_change);
+            show(bytes)
+        })
     };
+    if name == "plan"
+        && matches.get_flag("exit-code")
+        && has_changes
+        && matches!(answer, Ok(Done { ok: true }))
+    {
+        return Some(ExitCode::from(CHANGES));
+    }
     Some(conclude(answer, query == Some(Query::Version)))
 }
 
