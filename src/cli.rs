@@ -2,6 +2,7 @@
 
 mod commands;
 mod pages;
+mod person;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;

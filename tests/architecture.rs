@@ -21,7 +21,11 @@ const ROOMS: &[Room] = &[
     },
     Room {
         path: "cli/commands.rs",
-        may_use: &["clap", "std", "crate::cli", "crate::client", "crate::command"],
+        may_use: &["clap", "std", "crate::cli", "crate::client", "crate::command", "crate::io::console"],
+    },
+    Room {
+        path: "cli/person.rs",
+        may_use: &["clap", "std", "crate::client", "crate::command", "crate::io::console", "crate::view"],
     },
     Room { path: "client.rs", may_use: &["httparse", "std", "crate::http"] },
     Room {

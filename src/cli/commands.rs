@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::{FAILED, INVALID, complain, load};
+use super::{FAILED, INVALID, complain, load, person};
 use crate::client::{self, Done, Failure};
 use crate::command::table::{self, ROWS, Row, TARGETS};
 use crate::command::{self, Query};
+use crate::io::console::ColorChoice;
 
 /// No supervisor is running.
 const NOT_RUNNING: u8 = 3;
@@ -49,7 +50,11 @@ fn subcommand(row: &'static Row) -> Command {
     }
     if name == "status" {
         let json = Arg::new("json").long("json").help("The document of /api/status");
-        subcommand = subcommand.arg(json.action(ArgAction::SetTrue));
+        let color = Arg::new("color").long("color").value_name("WHEN");
+        let color = color.value_parser(clap::value_parser!(ColorChoice));
+        subcommand = subcommand
+            .arg(json.action(ArgAction::SetTrue))
+            .arg(color.help("Whether the table has colours: auto, always or never"));
     }
     if name == "plan" {
         let exit_code = Arg::new("exit-code").long("exit-code");
@@ -113,22 +118,24 @@ pub(super) fn run(matches: &ArgMatches, config: &Path) -> Option<ExitCode> {
     let patience = matches.get_one::<Duration>("wait").copied();
     let wants_json = name == "status" && matches.get_flag("json");
     let mut has_changes = false;
-    let answer = if wants_json {
-        json(&socket, patience)
-    } else {
-        client::command(&socket, &line, patience, &mut |bytes| {
+    let table = query
+        .as_ref()
+        .filter(|_| !wants_json)
+        .and_then(|query| person::table(&socket, &line, query, matches, patience));
+    let answer = match table {
+        _ if wants_json => json(&socket, patience),
+        Some(answer) => answer,
+        None => client::command(&socket, &line, patience, &mut |bytes| {
             has_changes |= bytes.split(|byte| *byte == b'\n').any(is_change);
             show(bytes)
-        })
+        }),
     };
-    if name == "plan"
-        && matches.get_flag("exit-code")
-        && has_changes
-        && matches!(answer, Ok(Done { ok: true }))
-    {
-        return Some(ExitCode::from(CHANGES));
+    match answer {
+        Ok(Done { ok: true }) if has_changes && name == "plan" && matches.get_flag("exit-code") => {
+            Some(ExitCode::from(CHANGES))
+        }
+        answer => Some(conclude(answer, query == Some(Query::Version))),
     }
-    Some(conclude(answer, query == Some(Query::Version)))
 }
 
 /// The line that the console would be given.

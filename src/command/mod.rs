@@ -98,6 +98,8 @@ pub struct Tail {
 pub enum Query {
     /// The table of instances; no target means all.
     Status(Vec<Target>),
+    /// The table for a person, as wide as so many columns.
+    Overview(Vec<Target>, usize),
     /// The same, refreshed in place.
     Watch(Vec<Target>),
     /// Why instances are in their states.

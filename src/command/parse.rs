@@ -15,6 +15,10 @@ pub const LINE_BYTES_MAX: usize = 4096;
 const TAIL_LINES: usize = 10;
 const TAIL_LINES_MAX: usize = 100_000;
 
+/// Columns of a terminal that a table is laid out for.
+const COLUMNS_MIN: usize = 2;
+const COLUMNS_MAX: usize = 1000;
+
 /// Why a line is no command, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError(String);
@@ -59,7 +63,10 @@ fn command(row: &'static Row, given: &Given) -> Result<Command, ParseError> {
     let nothing = || if words.is_empty() { Ok(()) } else { Err(usage(row)) };
     Ok(match row.verb {
         Verb::Status if given.has("watch") => Command::Query(Query::Watch(targets(words))),
-        Verb::Status => Command::Query(Query::Status(targets(words))),
+        Verb::Status => Command::Query(match given.value("columns") {
+            Some(columns) => Query::Overview(targets(words), parse_columns(columns)?),
+            None => Query::Status(targets(words)),
+        }),
         Verb::Pid => Command::Query(Query::Pid(targets(words))),
         Verb::Why => Command::Query(Query::Why(some_targets(words)?)),
         Verb::Start => Command::Order(Order::Start(some_targets(words)?)),
@@ -135,6 +142,13 @@ fn tail(row: &'static Row, given: &Given) -> Result<Tail, ParseError> {
     Ok(Tail { targets, is_stderr, lines, follow: given.has("follow") })
 }
 
+fn parse_columns(text: &str) -> Result<usize, ParseError> {
+    let columns = text.parse().ok().filter(|columns| (COLUMNS_MIN..=COLUMNS_MAX).contains(columns));
+    columns.ok_or_else(|| {
+        ParseError(format!("status: --columns takes a number from {COLUMNS_MIN} to {COLUMNS_MAX}"))
+    })
+}
+
 fn usage(row: &Row) -> ParseError {
     ParseError(format!("usage: {}", row.usage()))
 }
@@ -186,6 +200,8 @@ mod tests {
         assert_eq!(error("\u{1b}[2J"), "\\u{1b}[2J: unknown command; try 'help'");
         assert_eq!(error("start"), "usage: start TARGET...");
         assert_eq!(error("exit now"), "usage: exit");
+        assert_eq!(error("status --columns=0"), "status: --columns takes a number from 2 to 1000");
+        assert_eq!(error("status --columns x"), "status: --columns takes a number from 2 to 1000");
         assert_eq!(error("start -x w"), "start takes no flags such as -x; '--' ends them");
         assert_eq!(error("signal"), "usage: signal SIGNAL TARGET...");
         assert_eq!(error("signal TERM"), "usage: signal SIGNAL TARGET...");

@@ -49,12 +49,20 @@ a state such as @FATAL, or all.";
 pub const ROWS: &[Row] = &[
     Row {
         names: &["status"],
-        flags: &[Flag {
-            short: Some('w'),
-            long: "watch",
-            value: None,
-            summary: "refresh it in place, every second, until a key is pressed",
-        }],
+        flags: &[
+            Flag {
+                short: Some('w'),
+                long: "watch",
+                value: None,
+                summary: "refresh it in place, every second, until a key is pressed (from a shell: Ctrl-C)",
+            },
+            Flag {
+                short: None,
+                long: "columns",
+                value: Some("N"),
+                summary: "the table of a terminal of N columns, wherever it goes",
+            },
+        ],
         arguments: "[TARGET...]",
         summary: "show state, pid, uptime and what happened last",
         details: "Shows every instance, or those named, in the order of the configuration. On a terminal, a\n\

@@ -6,7 +6,7 @@ use crate::command::{self, Command, Completion, Names, Order, Query, Target, tab
 use crate::io::console::Said;
 use crate::slots::Key;
 use crate::supervisor::{Event, Program, State};
-use crate::view::{self, About, Observed, Snapshot};
+use crate::view::{self, About, Line, Observed, Snapshot};
 
 impl EventLoop {
     /// Takes what the console has, one command after the other: the next is not read before an
@@ -88,6 +88,9 @@ impl EventLoop {
                 vec!["log files reopened".to_owned()]
             }
             Query::Status(targets) => self.status(targets),
+            Query::Overview(targets, columns) => {
+                self.overview(targets, *columns).iter().map(Line::text).collect()
+            }
             Query::Watch(_) => vec!["ERROR status -w refreshes a terminal, which is not here".to_owned()],
             Query::Pid(targets) => self.pids(targets),
             Query::Why(targets) => self.why(targets),

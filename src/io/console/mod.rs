@@ -36,9 +36,11 @@ use input::{Input, Read};
 use keys::Key;
 use output::Output;
 use painter::Frame;
+pub(crate) use painter::paint;
 use progress::Progress;
 use screen::Screen;
 use terminal::{Editing, Terminal};
+pub(crate) use terminal::{columns, rows};
 use waits::{Heard, Left, Waits};
 use watch::Watch;
 
@@ -370,7 +372,7 @@ impl Console {
 
     /// The columns of the terminal.
     pub(crate) fn columns(&self) -> usize {
-        terminal::size().columns
+        terminal::columns()
     }
 
     /// Whether there is somebody to talk with.
