@@ -214,7 +214,7 @@ mod tests {
     fn every_row_parses_and_explains_itself() {
         for row in ROWS {
             let arguments = row.arguments.replace("SIGNAL", "TERM").replace(['[', ']', '.'], "");
-            let arguments = arguments.replace("COMMAND", "start");
+            let arguments = arguments.replace("COMMAND", "start").replace("NAME N", "web 3");
             let arguments = arguments.split('|').next().unwrap();
             for name in row.names {
                 assert!(parse(&format!("{name} {arguments}")).unwrap().is_some(), "{name}");
