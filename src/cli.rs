@@ -11,10 +11,11 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command::Verbosity;
-use crate::config::{self, Config, Diagnostic, Source};
-use crate::event_loop::{self, Outcome, Settings};
+use crate::config::{self, Config};
+use crate::event_loop::{self, Outcome, Overrides, Settings};
+use crate::io::configuration::{Invalid, load};
 use crate::io::console::ColorChoice;
-use crate::io::{config_file, preflight};
+use crate::io::preflight;
 
 /// A runtime failure.
 const FAILED: u8 = 1;
@@ -114,23 +115,11 @@ impl Run {
     }
 }
 
-/// Why there is no configuration.
-enum Invalid {
-    Unreadable(String),
-    Wrong(Source, Vec<Diagnostic>),
-}
-
-fn load(path: &std::path::Path) -> Result<Config, Invalid> {
-    let source = config_file::read(path).map_err(Invalid::Unreadable)?;
-    let environment = |name: &str| std::env::var(name).ok();
-    config::parse(&source, &environment).map_err(|problems| Invalid::Wrong(source, problems))
-}
-
 fn check(path: &std::path::Path, loaded: Result<Config, Invalid>) -> ExitCode {
     let config = match loaded {
         Ok(config) => config,
         Err(invalid) => {
-            complain(&invalid.explain(""));
+            complain(&invalid.explain("", io::stderr().is_terminal()));
             return ExitCode::from(INVALID);
         }
     };
@@ -154,38 +143,21 @@ fn supervise(config_name: PathBuf, run: Run) -> ExitCode {
     let mut config = match load(&config_name) {
         Ok(config) => config,
         Err(invalid) => {
-            complain(&invalid.explain("; nothing was started"));
+            complain(&invalid.explain("; nothing was started", io::stderr().is_terminal()));
             return ExitCode::from(INVALID);
         }
     };
-    if let Some(Http(address)) = run.http {
-        config.supervisor.http = address;
-    }
-    if let Some(level) = run.log_level {
-        config.supervisor.loglevel = level;
-    }
+    let overrides = Overrides { http: run.http.map(|Http(address)| address), loglevel: run.log_level };
+    overrides.apply(&mut config.supervisor);
     let warnings = preflight::inspect(&config, &config_name);
     let (color, messages) = (run.color.unwrap_or_default(), run.messages.unwrap_or_default());
     let console = !run.no_console;
-    match event_loop::run(Settings { config, config_name, console, color, messages, warnings }) {
+    match event_loop::run(Settings { config, config_name, overrides, console, color, messages, warnings }) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Failed | Outcome::Abandoned(_)) => ExitCode::from(FAILED),
         Err(error) => {
             complain(&format!("taskmaster: {error}\n"));
             ExitCode::from(FAILED)
-        }
-    }
-}
-
-impl Invalid {
-    fn explain(&self, consequence: &str) -> String {
-        match self {
-            Invalid::Unreadable(reason) => format!("error: {reason}{consequence}\n"),
-            Invalid::Wrong(source, problems) => {
-                let count = counted(problems.len(), "problem");
-                let rendered = config::render(source, problems, io::stderr().is_terminal());
-                format!("{rendered}\n{}: {count}{consequence}\n", source.name)
-            }
         }
     }
 }

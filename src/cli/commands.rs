@@ -16,6 +16,8 @@ use crate::io::console::ColorChoice;
 
 /// No supervisor is running.
 const NOT_RUNNING: u8 = 3;
+/// `plan --exit-code`: a reload would change something.
+const CHANGES: u8 = 2;
 /// Commands that mean something at a console only.
 const NOT_HERE: [&str; 1] = ["messages"];
 
@@ -54,6 +56,11 @@ fn subcommand(row: &'static Row) -> Command {
             .arg(json.action(ArgAction::SetTrue))
             .arg(color.help("Whether the table has colours: auto, always or never"));
     }
+    if name == "plan" {
+        let exit_code = Arg::new("exit-code").long("exit-code");
+        let help = "Exit with 2 if a reload would change something, with 0 if not";
+        subcommand = subcommand.arg(exit_code.help(help).action(ArgAction::SetTrue));
+    }
     if name != "help" {
         let wait = Arg::new("wait").long("wait").value_name("SECONDS").value_parser(parse_seconds);
         let socket =
@@ -63,6 +70,11 @@ fn subcommand(row: &'static Row) -> Command {
             .arg(socket.help("The control socket, instead of the one that the configuration names"));
     }
     subcommand.arg(words)
+}
+
+/// A line of a plan that is not about what stays as it is.
+fn is_change(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b'+' | b'-' | b'~'))
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, &'static str> {
@@ -83,7 +95,7 @@ pub(super) fn run(matches: &ArgMatches, config: &Path) -> Option<ExitCode> {
     };
     let query = match command::parse(&line) {
         Ok(Some(command::Command::Query(query))) => Some(query),
-        Ok(Some(command::Command::Order(_)) | None) => None,
+        Ok(Some(command::Command::Order(_) | command::Command::Reload) | None) => None,
         Err(error) => {
             complain(&format!("error: {error}\n"));
             return Some(ExitCode::from(INVALID));
@@ -105,6 +117,7 @@ pub(super) fn run(matches: &ArgMatches, config: &Path) -> Option<ExitCode> {
     };
     let patience = matches.get_one::<Duration>("wait").copied();
     let wants_json = name == "status" && matches.get_flag("json");
+    let mut has_changes = false;
     let table = query
         .as_ref()
         .filter(|_| !wants_json)
@@ -112,9 +125,17 @@ pub(super) fn run(matches: &ArgMatches, config: &Path) -> Option<ExitCode> {
     let answer = match table {
         _ if wants_json => json(&socket, patience),
         Some(answer) => answer,
-        None => client::command(&socket, &line, patience, &mut show),
+        None => client::command(&socket, &line, patience, &mut |bytes| {
+            has_changes |= bytes.split(|byte| *byte == b'\n').any(is_change);
+            show(bytes)
+        }),
     };
-    Some(conclude(answer, query == Some(Query::Version)))
+    match answer {
+        Ok(Done { ok: true }) if has_changes && name == "plan" && matches.get_flag("exit-code") => {
+            Some(ExitCode::from(CHANGES))
+        }
+        answer => Some(conclude(answer, query == Some(Query::Version))),
+    }
 }
 
 /// The line that the console would be given.

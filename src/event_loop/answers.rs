@@ -49,6 +49,11 @@ impl EventLoop {
                 let lines = self.look_up(&query);
                 self.console.answer(&lines);
             }
+            Ok(Some(Command::Reload)) => {
+                let request = self.faces.next_request();
+                self.console.wait_for(request, line, 0);
+                self.reload(request);
+            }
             Ok(Some(Command::Order(order))) => {
                 let request = self.faces.next_request();
                 let total = self.instances_of(&order);
@@ -64,7 +69,7 @@ impl EventLoop {
             Order::Start(targets) | Order::Stop(targets) | Order::Restart(targets) => {
                 self.supervisor.resolve(targets).0.len()
             }
-            Order::Signal(_, _) | Order::Shutdown => 0,
+            Order::Scale(_, _) | Order::Signal(_, _) | Order::Shutdown => 0,
         }
     }
 
@@ -81,6 +86,7 @@ impl EventLoop {
             Query::Messages(verbosity) => self.set_verbosity(*verbosity),
             Query::Tail(tail) => self.tail(tail),
             Query::Version => vec![format!("taskmaster {}", env!("CARGO_PKG_VERSION"))],
+            Query::Plan => self.plan(),
             Query::Reopen => {
                 self.reopen_logs();
                 vec!["log files reopened".to_owned()]

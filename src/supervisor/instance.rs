@@ -144,6 +144,14 @@ impl Instance {
         self.process.filter(|process| process.leader == Leader::Alive)
     }
 
+    /// Whether it was to be gone, and nothing is left to wait for.
+    pub(super) fn is_to_be_forgotten(&self) -> bool {
+        match self.state {
+            State::Stopped | State::Exited | State::Fatal => self.goal == Goal::Gone,
+            State::Starting(_) | State::Running | State::Backoff | State::Stopping(_) => false,
+        }
+    }
+
     /// A wish from outside forgives what went before.
     pub(super) fn reset_counters(&mut self) {
         self.failures = 0;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use taskmaster::config::{
     Autorestart, Governance, Kind, LogFormat, LogFull, Output, PROGRAM_KEYS, ProgramSpec, RestartDelay,
-    Rotation, SUPERVISOR_KEYS, Template,
+    Rotation, SUPERVISOR_KEYS, Template, diff,
 };
 use taskmaster::signal::Signal;
 
@@ -454,6 +454,11 @@ fn every_key_reaches_its_own_value() {
     ];
     for (line, change) in cases {
         assert_eq!(program(line), expected(*change), "{line}");
+        // A reload notices it, and nothing else.
+        let plan = diff(&accepted(&program_with("")), accepted(&program_with(line)));
+        let changes: Vec<_> =
+            plan.restart.iter().chain(&plan.adjust).flat_map(|change| &change.keys).collect();
+        assert_eq!(changes.iter().map(|key| key.name).collect::<Vec<_>>(), [line.split(':').next().unwrap()]);
     }
     // A row that is added to the table has to be added here.
     let tried = cases.iter().filter_map(|(line, _)| line.split_once(':')).map(|(key, _)| key);

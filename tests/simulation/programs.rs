@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskmaster::config::{Autorestart, Config, Governance, Kind, ProgramSpec, RestartDelay, Source, parse};
+use taskmaster::config::{
+    Autorestart, Config, Governance, Kind, ProgramSpec, RestartDelay, Source, Template, parse,
+};
 use taskmaster::signal::Signal;
 use taskmaster::supervisor::ExitStatus;
 
@@ -20,6 +22,34 @@ pub fn draw_config(random: &mut Random, plain: &Config) -> Config {
     let programs =
         (0..count).map(|index| Arc::new(draw_program(random, index, &plain.programs[0]))).collect();
     Config { programs, supervisor: plain.supervisor.clone() }
+}
+
+/// What a user makes of a configuration: programs come, go, change in ways that take a restart or not,
+/// and stand in another order.
+pub fn mutate_config(random: &mut Random, programs: &[Arc<ProgramSpec>], plain: &Config) -> Config {
+    let mut changed: Vec<Arc<ProgramSpec>> = Vec::new();
+    for index in 0..5 {
+        let name = format!("p{index}");
+        let drawn = draw_program(random, index, &plain.programs[0]);
+        match programs.iter().find(|spec| spec.name == name) {
+            None if random.percent(15) => changed.push(Arc::new(drawn)),
+            None => {}
+            Some(_) if random.percent(15) => {}
+            Some(spec) if random.percent(40) => changed.push(spec.clone()),
+            Some(spec) if random.percent(60) => {
+                let (cmd, starttime) = (spec.cmd.clone(), spec.starttime);
+                changed.push(Arc::new(ProgramSpec { cmd, starttime, ..drawn }));
+            }
+            Some(_) => changed.push(Arc::new(ProgramSpec {
+                cmd: vec![Template::new(format!("version-{}", random.below(1000)))],
+                ..drawn
+            })),
+        }
+    }
+    if random.percent(30) {
+        changed.reverse();
+    }
+    Config { programs: changed, supervisor: plain.supervisor.clone() }
 }
 
 /// A configuration in which everything is as by default.
