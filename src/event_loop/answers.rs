@@ -51,7 +51,7 @@ impl EventLoop {
             }
             Ok(Some(Command::Reload)) => {
                 let request = self.faces.next_request();
-                self.console.wait_for(request, line, 0);
+                self.console.wait_for(request, line, None);
                 self.reload(request);
             }
             Ok(Some(Command::Order(order))) => {
@@ -63,13 +63,14 @@ impl EventLoop {
         }
     }
 
-    /// How many instances an order is about.
-    fn instances_of(&self, order: &Order) -> usize {
+    /// How many instances an order is about, where there is one answer for each.
+    fn instances_of(&self, order: &Order) -> Option<usize> {
         match order {
-            Order::Start(targets) | Order::Stop(targets) | Order::Restart(targets) => {
-                self.supervisor.resolve(targets).0.len()
-            }
-            Order::Scale(_, _) | Order::Signal(_, _) | Order::Shutdown => 0,
+            Order::Start(targets)
+            | Order::Stop(targets)
+            | Order::Restart(targets)
+            | Order::Signal(_, targets) => Some(self.supervisor.resolve(targets).0.len()),
+            Order::Scale(_, _) | Order::Shutdown => None,
         }
     }
 
