@@ -3,6 +3,7 @@
 mod commands;
 mod pages;
 mod person;
+mod words;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -45,6 +46,9 @@ enum Subcommands {
     Completions { shell: pages::Shell },
     /// Write the man page, in roff
     Man,
+    /// Write what could stand at the end of a line, for the scripts of `completions`
+    #[command(hide = true)]
+    CompleteWords { line: String },
 }
 
 #[derive(Clone, Debug, Default, Args)]
@@ -96,6 +100,7 @@ pub fn main() -> ExitCode {
     match command {
         Some(Subcommands::Completions { shell }) => write(&pages::completions(shell, &mut whole_command())),
         Some(Subcommands::Man) => write(&pages::man(whole_command()).unwrap_or_default()),
+        Some(Subcommands::CompleteWords { line }) => complete_words(&config, &line),
         Some(Subcommands::Check) => check(&config, load(&config)),
         Some(Subcommands::Run(own)) => supervise(config, own.or(run)),
         None => supervise(config, run),
@@ -112,6 +117,15 @@ impl Run {
             color: self.color.or(other.color),
             messages: self.messages.or(other.messages),
         }
+    }
+}
+
+fn complete_words(config: &std::path::Path, line: &str) -> ExitCode {
+    let typed = words::Typed::new(line);
+    match load(typed.config.as_deref().unwrap_or(config)) {
+        Ok(config) => write(typed.candidates(&config).as_bytes()),
+        // A shell that waits for words wants no explanations.
+        Err(_) => ExitCode::from(INVALID),
     }
 }
 
