@@ -75,11 +75,13 @@ fn on_a_pipe_every_instance_has_its_line() {
     assert_eq!(table.len(), 42);
     assert_eq!(words(&table[0]), ["NAME", "STATE", "PID", "UPTIME", "DESCRIPTION"]);
     assert!(table[1..].iter().all(|row| words(row)[1] == "RUNNING"));
+    let folded = console.ask("status --columns 60 worker");
+    assert!(folded[1].starts_with("worker  40 instances: 40 RUNNING; ") && folded.len() == 2, "{folded:?}");
     let refusal = "ERROR status -w refreshes a terminal, which is not here";
     assert_eq!(console.ask("status -w"), [refusal]);
     assert_eq!(
         console.ask("status --wach"),
-        ["ERROR status: no such flag --wach (did you mean 'watch'?); it takes -w, --watch"]
+        ["ERROR status: no such flag --wach (did you mean 'watch'?); it takes -w, --watch; --columns N"]
     );
 }
 
@@ -118,5 +120,38 @@ fn a_watched_table_is_refreshed_in_place_until_a_key() {
         context_switches(running.pid()) == before
     });
     assert!(field(running.pid(), "State").unwrap().starts_with('S'));
+    running.stop();
+}
+
+/// The same table for who asks from another terminal; there it is left by Ctrl-C.
+#[test]
+fn a_client_on_a_terminal_gets_the_table_of_a_terminal() {
+    let running = Site::new(MANY).supervise();
+    wait_until("all to run", || running.status()["counts"]["RUNNING"] == 41);
+    let terminal = Terminal::open();
+    let mut command = running.site.command();
+    terminal.attach(&mut command);
+    let mut client = command.arg("status").spawn().unwrap();
+    terminal.expect_grid("the folded table", |rows| {
+        rows.len() == 3 && rows[2].starts_with("worker  40 instances: 40 RUNNING; ")
+    });
+    assert!(client.wait().unwrap().success());
+    let column = terminal.rows()[2].find("RUNNING").unwrap() as u16;
+    assert_ne!(terminal.cell(2, column).fgcolor(), vt100::Color::Default);
+
+    let mut command = running.site.command();
+    let mut terminal = Terminal::open();
+    terminal.attach(&mut command);
+    let mut watch = command.args(["status", "-w", "web"]).spawn().unwrap();
+    for _ in 0..2 {
+        let pid = running.pid_of("web:0").unwrap();
+        terminal.expect_grid("the watched row", |rows| {
+            rows.len() == 2 && words(&rows[1])[..3] == ["web:0", "RUNNING", &pid.to_string()]
+        });
+        kill(pid, Signal::SIGKILL);
+        wait_until("another process", || running.pid_of("web:0").is_some_and(|now| now != pid));
+    }
+    terminal.press("\u{3}");
+    wait_until("the client to end", || watch.try_wait().unwrap().is_some());
     running.stop();
 }

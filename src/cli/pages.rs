@@ -9,6 +9,7 @@ use clap_complete::shells::{Bash, Fish, Zsh};
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
+use super::words;
 use crate::command::table;
 use crate::config::{PROGRAM_KEYS, SUPERVISOR_KEYS};
 
@@ -30,7 +31,17 @@ pub(super) fn completions(shell: Shell, command: &mut Command) -> Vec<u8> {
         Shell::Zsh => Zsh.generate(command, &mut script),
         Shell::Fish => Fish.generate(command, &mut script),
     }
-    script
+    let script = String::from_utf8_lossy(&script);
+    match shell {
+        Shell::Bash => format!("{script}{}", words::BASH),
+        Shell::Fish => format!("{script}{}", words::FISH),
+        Shell::Zsh => {
+            let script = script.replace("'*::words:_default'", "'*:words:_taskmaster_words'");
+            // Before the end, which runs it when the file is loaded as a function.
+            script.replacen("\n\nif [ \"$funcstack", &format!("{}\nif [ \"$funcstack", words::ZSH), 1)
+        }
+    }
+    .into_bytes()
 }
 
 /// taskmaster(1), in roff.
@@ -55,7 +66,7 @@ pub(super) fn man(command: Command) -> io::Result<Vec<u8>> {
 fn subcommands(command: &Command) -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["COMMANDS"]);
-    for subcommand in command.get_subcommands() {
+    for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
         let values = subcommand.get_positionals().map(|argument| format!(" {argument}"));
         let about = subcommand.get_about().map(ToString::to_string).unwrap_or_default();
         entry(&mut roff, &format!("{}{}", subcommand.get_name(), values.collect::<String>()), &about);

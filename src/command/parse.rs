@@ -15,6 +15,10 @@ pub const LINE_BYTES_MAX: usize = 4096;
 const TAIL_LINES: usize = 10;
 const TAIL_LINES_MAX: usize = 100_000;
 
+/// Columns of a terminal that a table is laid out for.
+const COLUMNS_MIN: usize = 2;
+const COLUMNS_MAX: usize = 1000;
+
 /// Why a line is no command, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError(String);
@@ -59,7 +63,10 @@ fn command(row: &'static Row, given: &Given) -> Result<Command, ParseError> {
     let nothing = || if words.is_empty() { Ok(()) } else { Err(usage(row)) };
     Ok(match row.verb {
         Verb::Status if given.has("watch") => Command::Query(Query::Watch(targets(words))),
-        Verb::Status => Command::Query(Query::Status(targets(words))),
+        Verb::Status => Command::Query(match given.value("columns") {
+            Some(columns) => Query::Overview(targets(words), parse_columns(columns)?),
+            None => Query::Status(targets(words)),
+        }),
         Verb::Pid => Command::Query(Query::Pid(targets(words))),
         Verb::Why => Command::Query(Query::Why(some_targets(words)?)),
         Verb::Start => Command::Order(Order::Start(some_targets(words)?)),
@@ -71,6 +78,23 @@ fn command(row: &'static Row, given: &Given) -> Result<Command, ParseError> {
                 ParseError(format!("{name}: no such signal{}", nearest(name, Signal::names())))
             })?;
             Command::Order(Order::Signal(signal, some_targets(rest)?))
+        }
+        Verb::Scale => match words {
+            [name, count] => {
+                let count = count.parse().map_err(|_| {
+                    ParseError(format!("{}: a number of instances is 0 or more", count.escape_debug()))
+                })?;
+                Command::Order(Order::Scale((*name).to_owned(), count))
+            }
+            _ => return Err(usage(row)),
+        },
+        Verb::Plan => {
+            nothing()?;
+            Command::Query(Query::Plan)
+        }
+        Verb::Reload => {
+            nothing()?;
+            Command::Reload
         }
         Verb::Help => match words {
             [] => Command::Query(Query::Help(None)),
@@ -116,6 +140,13 @@ fn tail(row: &'static Row, given: &Given) -> Result<Tail, ParseError> {
     };
     let targets = words.iter().copied().map(Target::parse).collect();
     Ok(Tail { targets, is_stderr, lines, follow: given.has("follow") })
+}
+
+fn parse_columns(text: &str) -> Result<usize, ParseError> {
+    let columns = text.parse().ok().filter(|columns| (COLUMNS_MIN..=COLUMNS_MAX).contains(columns));
+    columns.ok_or_else(|| {
+        ParseError(format!("status: --columns takes a number from {COLUMNS_MIN} to {COLUMNS_MAX}"))
+    })
 }
 
 fn usage(row: &Row) -> ParseError {
@@ -169,6 +200,8 @@ mod tests {
         assert_eq!(error("\u{1b}[2J"), "\\u{1b}[2J: unknown command; try 'help'");
         assert_eq!(error("start"), "usage: start TARGET...");
         assert_eq!(error("exit now"), "usage: exit");
+        assert_eq!(error("status --columns=0"), "status: --columns takes a number from 2 to 1000");
+        assert_eq!(error("status --columns x"), "status: --columns takes a number from 2 to 1000");
         assert_eq!(error("start -x w"), "start takes no flags such as -x; '--' ends them");
         assert_eq!(error("signal"), "usage: signal SIGNAL TARGET...");
         assert_eq!(error("signal TERM"), "usage: signal SIGNAL TARGET...");
@@ -181,7 +214,7 @@ mod tests {
     fn every_row_parses_and_explains_itself() {
         for row in ROWS {
             let arguments = row.arguments.replace("SIGNAL", "TERM").replace(['[', ']', '.'], "");
-            let arguments = arguments.replace("COMMAND", "start");
+            let arguments = arguments.replace("COMMAND", "start").replace("NAME N", "web 3");
             let arguments = arguments.split('|').next().unwrap();
             for name in row.names {
                 assert!(parse(&format!("{name} {arguments}")).unwrap().is_some(), "{name}");

@@ -29,6 +29,9 @@ pub(super) enum Verb {
     Restart,
     Signal,
     Pid,
+    Scale,
+    Plan,
+    Reload,
     Messages,
     Help,
     Tail,
@@ -46,12 +49,20 @@ a state such as @FATAL, or all.";
 pub const ROWS: &[Row] = &[
     Row {
         names: &["status"],
-        flags: &[Flag {
-            short: Some('w'),
-            long: "watch",
-            value: None,
-            summary: "refresh it in place, every second, until a key is pressed",
-        }],
+        flags: &[
+            Flag {
+                short: Some('w'),
+                long: "watch",
+                value: None,
+                summary: "refresh it in place, every second, until a key is pressed (from a shell: Ctrl-C)",
+            },
+            Flag {
+                short: None,
+                long: "columns",
+                value: Some("N"),
+                summary: "the table of a terminal of N columns, wherever it goes",
+            },
+        ],
         arguments: "[TARGET...]",
         summary: "show state, pid, uptime and what happened last",
         details: "Shows every instance, or those named, in the order of the configuration. On a terminal, a\n\
@@ -102,6 +113,33 @@ pub const ROWS: &[Row] = &[
         details: "SIGNAL is a name or a number: HUP, SIGHUP, 1. Only the process that was started gets it,\n\
                   not its group.",
         verb: Verb::Signal,
+    },
+    Row {
+        names: &["scale"],
+        flags: &[],
+        arguments: "NAME N",
+        summary: "give a program N instances until the next reload",
+        details: "Those with the highest numbers stop, or new ones start; the others are not touched. The\n\
+                  configuration stays what it is: `plan` shows the difference, `reload` returns to it.",
+        verb: Verb::Scale,
+    },
+    Row {
+        names: &["plan"],
+        flags: &[],
+        arguments: "",
+        summary: "show what `reload` would do",
+        details: "Like a diff: + programs that are new, - those that are not there any more, ~ those that\n\
+                  changed (the keys, and whether that takes a restart), = how many are untouched.",
+        verb: Verb::Plan,
+    },
+    Row {
+        names: &["reload"],
+        flags: &[],
+        arguments: "",
+        summary: "read the configuration again and apply what has changed",
+        details: "What did not change is not touched. An invalid file changes nothing, and the answer says\n\
+                  where it is wrong. Finished when everybody that it concerns has settled. SIGHUP does the same.",
+        verb: Verb::Reload,
     },
     Row {
         names: &["pid"],

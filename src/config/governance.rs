@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::dependencies::Dependency;
 use super::document::Node;
 use super::field::Field;
-use super::schema::Key;
+use super::schema::{Applies, Key};
 use super::{parse, values};
 
 /// `restart_delay`: the wait before each restart and retry.
@@ -96,24 +96,32 @@ const RESTART_DELAY_KEYS: &[Key<RestartDelay>] = &[
         name: "initial",
         default: "1",
         summary: "the first wait",
+        applies: Applies::InPlace,
+        differs: |old, new| old.initial != new.initial,
         set: |field, delay| values::time(field).map(|value| delay.initial = value),
     },
     Key {
         name: "max",
         default: "60",
         summary: "the longest wait",
+        applies: Applies::InPlace,
+        differs: |old, new| old.max != new.max,
         set: |field, delay| values::time(field).map(|value| delay.max = value),
     },
     Key {
         name: "factor",
         default: "2",
         summary: "what each wait is multiplied by",
+        applies: Applies::InPlace,
+        differs: |old, new| old.factor != new.factor,
         set: |field, delay| factor(field).map(|value| delay.factor = value),
     },
     Key {
         name: "jitter",
         default: "0",
         summary: "the share of a wait that is added at random",
+        applies: Applies::InPlace,
+        differs: |old, new| old.jitter != new.jitter,
         set: |field, delay| share(field).map(|value| delay.jitter = value),
     },
 ];

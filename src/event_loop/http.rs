@@ -95,6 +95,12 @@ impl EventLoop {
                 return None;
             }
             Ok(Some(Command::Query(query))) => self.look_up(&query),
+            Ok(Some(Command::Reload)) => {
+                let name = self.faces.next_request();
+                self.faces.expect(name, connection, request);
+                self.reload(name);
+                return None;
+            }
             Ok(Some(Command::Order(order))) => {
                 let name = self.faces.next_request();
                 self.faces.expect(name, connection, request);

@@ -6,7 +6,7 @@
 //! the poll has no timeout.
 //!
 //! - `effects`: performs the core's actions and spawns; `answers`: questions from console and HTTP
-//! - `status`: the table; `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
+//! - `reload`: another configuration; `status`: the table; `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
 
 mod answers;
 mod effects;
@@ -17,9 +17,11 @@ mod http;
 mod last_resort;
 mod measure;
 mod news;
+mod reload;
 mod status;
 
 pub(crate) use last_resort::run;
+pub(crate) use reload::Overrides;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -57,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) config: Config,
     /// The configuration file, as it was named.
     pub(crate) config_name: PathBuf,
+    /// What the command line says instead of it.
+    pub(crate) overrides: Overrides,
     /// Whether commands are read from standard input.
     pub(crate) console: bool,
     /// Whether the console has colours.
@@ -101,6 +105,7 @@ pub(crate) struct EventLoop {
     journal: Journal,
     spec: SupervisorSpec,
     config_name: PathBuf,
+    overrides: Overrides,
     news: News,
     outcome: Option<Outcome>,
 }
@@ -111,7 +116,7 @@ impl EventLoop {
     /// # Errors
     /// What the system refused, in one line.
     pub(crate) fn new(settings: Settings) -> io::Result<EventLoop> {
-        let Settings { config, config_name, console, color, messages, warnings } = settings;
+        let Settings { config, config_name, overrides, console, color, messages, warnings } = settings;
         let spec = config.supervisor.clone();
         let rotation = Rotation { max_bytes: spec.logfile_maxbytes, backups: spec.logfile_backups };
         let journal = Journal::install(&spec.logfile, rotation, spec.loglevel)?;
@@ -143,6 +148,7 @@ impl EventLoop {
             journal,
             spec,
             config_name,
+            overrides,
             news: News::new(messages),
             outcome: None,
             poll,
@@ -304,7 +310,7 @@ impl EventLoop {
                 self.shut_down();
             }
             (false, false) => {
-                log::warn!("SIGHUP: this version cannot reload its configuration; restart it instead");
+                self.reload_unasked();
             }
         }
     }
@@ -338,13 +344,16 @@ impl EventLoop {
     }
 
     fn greet(&mut self) {
-        let programs = self.supervisor.programs().len();
+        let programs = match self.supervisor.programs().len() {
+            1 => "1 program".to_owned(),
+            count => format!("{count} programs"),
+        };
         let at = match self.http.address() {
             Some(address) if self.http.is_bound() => format!("dashboard at http://{address}"),
             Some(_) | None => "no dashboard".to_owned(),
         };
         self.console.greet(&format!(
-            "taskmaster {}: {programs} programs from {}; {at}; 'help' lists the commands",
+            "taskmaster {}: {programs} from {}; {at}; 'help' lists the commands",
             env!("CARGO_PKG_VERSION"),
             self.config_name.display(),
         ));

@@ -175,6 +175,10 @@ impl Supervisor {
     /// Asks a process to end, after those that depend on it and are being stopped, too.
     pub(super) fn end_in_turn(&mut self, key: Key) {
         if self.is_needed_by_the_ending(key) {
+            let rules = self.spec_of(key);
+            if let Some(instance) = self.instances.get_mut(key) {
+                instance.stop_rules = Some(rules);
+            }
             self.held_stops.push(key);
             self.enter(key, State::Stopping(Ending::Held), None);
         } else {
@@ -240,7 +244,7 @@ impl Supervisor {
         let line = format!("ERROR {}: {}", self.name(key), self.waits_for(blocker));
         let verdict = |wish| match wish {
             Wish::Up => Some((false, line.clone())),
-            Wish::Down => None,
+            Wish::Down | Wish::Gone => None,
         };
         self.requests.settle(key, verdict, &mut self.actions);
     }

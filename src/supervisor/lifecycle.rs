@@ -46,7 +46,7 @@ impl Supervisor {
     /// The instance shall be down: ends or cancels whatever there is.
     pub(super) fn bring_down(&mut self, key: Key) {
         let Some(instance) = self.instances.get_mut(key) else { return };
-        instance.goal = Goal::Down;
+        instance.goal = instance.goal.lowered();
         match instance.state {
             State::Backoff | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued) => {
                 self.enter(key, State::Stopped, None);
@@ -237,7 +237,8 @@ impl Supervisor {
     /// Asks the process to end: stopsignal, then CONT, because a stopped process (SIGSTOP, a
     /// terminal) would not see it otherwise; systemd and runit do the same.
     pub(super) fn terminate(&mut self, key: Key) {
-        let spec = self.spec_of(key);
+        let rules = self.instances.get_mut(key).and_then(|instance| instance.stop_rules.take());
+        let spec = rules.unwrap_or_else(|| self.spec_of(key));
         let scope = if spec.stopasgroup { Scope::Group } else { Scope::Leader };
         let leader = self.instances.get(key).and_then(|instance| instance.process).map(|it| it.leader);
         let has_whom = scope == Scope::Group || leader == Some(Leader::Alive);
@@ -250,9 +251,13 @@ impl Supervisor {
         self.enter(key, State::Stopping(Ending::Terminating), Some(self.now + spec.stoptime));
     }
 
-    /// Sends SIGKILL to whatever is left.
+    /// Sends SIGKILL to whatever is left. Whose leader is reaped has a group that is waited for, even if
+    /// killasgroup has been turned off meanwhile.
     pub(super) fn kill(&mut self, key: Key, ending: Ending) {
-        let scope = if self.spec_of(key).killasgroup { Scope::Group } else { Scope::Leader };
+        let process = self.instances.get(key).and_then(|instance| instance.process);
+        let is_reaped = process.is_some_and(|process| process.leader == Leader::Reaped);
+        let to_group = is_reaped || self.spec_of(key).killasgroup;
+        let scope = if to_group { Scope::Group } else { Scope::Leader };
         self.signal(key, Signal::KILL, scope);
         self.enter(key, State::Stopping(ending), Some(self.now + KILL_PATIENCE));
     }

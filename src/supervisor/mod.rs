@@ -7,7 +7,8 @@
 //!
 //! - `state`: the states; `instance`: one record and its policy; `lifecycle`: the transitions
 //! - `dependencies`: who waits for whom; `restarts`: what follows an end
-//! - `orders`: commands to wishes; `requests`: commands that wait; `shutdown`: the way out
+//! - `orders`: commands to wishes; `requests`: commands that wait; `reload`: another configuration;
+//!   `shutdown`: the way out
 //!
 //! Invariants: `Supervisor::enter` is the only writer of a state, and sets or clears the instance's
 //! one deadline with it. An instance has a process exactly when its state says so. A report about an
@@ -24,6 +25,7 @@ mod event;
 mod instance;
 mod lifecycle;
 mod orders;
+mod reload;
 mod requests;
 mod restarts;
 mod shutdown;
@@ -68,6 +70,10 @@ pub struct Supervisor {
     dice: Dice,
     /// How many instances of each tier have a process, or may have.
     occupied: BTreeMap<i32, usize>,
+    /// Counts the changes of the list of programs and instances.
+    list_revision: u64,
+    /// Instances at rest that are to be gone, until all about them has been told.
+    gone: Vec<Key>,
     /// The time of the event being handled.
     now: Time,
 }
@@ -75,18 +81,28 @@ pub struct Supervisor {
 /// A program and its instances.
 #[derive(Debug)]
 pub struct Program {
+    /// As it is in force; `scale` may have changed its numprocs.
     spec: Arc<ProgramSpec>,
+    /// By number; those that are to be gone are among them until they are.
     instances: Vec<Key>,
     /// Its place among those that it depends on, and that depend on it.
     rank: Rank,
     /// When an instance was last queued to be spawned.
     last_start: Option<Time>,
+    /// The numprocs of the file. `None`: it is not in the file any more and leaves with its last
+    /// instance.
+    configured: Option<u32>,
 }
 
 impl Program {
     /// Its configuration.
     pub fn spec(&self) -> &ProgramSpec {
         &self.spec
+    }
+
+    /// The numprocs that the file says, where `scale` has made it another one.
+    pub fn scaled_from(&self) -> Option<u32> {
+        self.configured.filter(|numprocs| *numprocs != self.spec.numprocs)
     }
 
     /// Its instances by number.
@@ -106,6 +122,7 @@ impl Supervisor {
                 .collect(),
             rank: Rank::default(),
             last_start: None,
+            configured: Some(spec.numprocs),
         });
         let mut supervisor = Supervisor {
             programs: programs.collect(),
@@ -120,6 +137,8 @@ impl Supervisor {
             failure: None,
             dice: Dice::default(),
             occupied: BTreeMap::new(),
+            list_revision: 0,
+            gone: Vec::new(),
             now: Time::ZERO,
         };
         supervisor.rank_programs();
@@ -138,6 +157,7 @@ impl Supervisor {
             Event::Exited { run, status } => self.exited(run, status),
             Event::GroupGone { run } => self.group_gone(run),
             Event::Order { request, order } => self.order(request, order),
+            Event::Reload { request, plan } => self.reload(request, *plan),
             Event::ShutdownSignal => self.shutdown_signal(),
         }
         if self.failure.is_some() {
@@ -158,9 +178,13 @@ impl Supervisor {
         self.failure
     }
 
-    /// The next effect, in order.
+    /// The next effect, in order. When all have been told, instances that were to be gone are.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        let action = self.actions.pop_front();
+        if action.is_none() {
+            self.forget_the_gone();
+        }
+        action
     }
 
     /// The next process to start, if any. Its outcome must come back as [`Event::Spawned`] or
@@ -195,6 +219,16 @@ impl Supervisor {
     /// When [`Event::Tick`] is needed next.
     pub fn next_deadline(&self) -> Option<Time> {
         [self.timers.next(), self.phase.deadline()].into_iter().flatten().min()
+    }
+
+    /// Whether nobody has asked for a shutdown.
+    pub fn is_supervising(&self) -> bool {
+        self.phase.is_supervising()
+    }
+
+    /// Another number whenever programs or instances have come, gone or changed places.
+    pub fn list_revision(&self) -> u64 {
+        self.list_revision
     }
 
     /// The programs in the order of the configuration.
@@ -245,13 +279,18 @@ impl Supervisor {
             return;
         }
         self.actions.push_back(Action::Changed { instance: key, from, to });
-        let (requests, actions) = (&mut self.requests, &mut self.actions);
-        let (instance, programs) = (&*instance, &self.programs);
-        requests.settle(
-            key,
-            |wish| verdict(wish, instance, &programs[instance.program as usize].spec),
-            actions,
-        );
+        if instance.is_to_be_forgotten() {
+            self.gone.push(key);
+        }
+        self.settle(key);
+    }
+
+    /// Answers whoever waited for what the instance is now.
+    fn settle(&mut self, key: Key) {
+        let (requests, actions, programs) = (&mut self.requests, &mut self.actions, &self.programs);
+        let Some(instance) = self.instances.get(key) else { return };
+        let spec = &programs[instance.program as usize].spec;
+        requests.settle(key, |wish| verdict(wish, instance, spec), actions);
     }
 
     /// The configuration of an instance that is known to exist.

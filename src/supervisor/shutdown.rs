@@ -82,7 +82,7 @@ impl Supervisor {
         }
         for key in self.all_by_priority() {
             let Some(instance) = self.instances.get_mut(key) else { continue };
-            instance.goal = super::Goal::Down;
+            instance.goal = instance.goal.lowered();
             match instance.state {
                 State::Backoff | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued) => {
                     self.enter(key, State::Stopped, None);

@@ -173,8 +173,8 @@ fn program_line(program: &ProgramRows, name_width: usize) -> Line {
     let all = program.processes.len();
     let mut pieces = vec![(Style::Plain, format!("{:name_width$}  {all} instances", program.name))];
     for (at, (state, count)) in counts(program).into_iter().enumerate() {
-        pieces.push((Style::Plain, if at == 0 { ": ".to_owned() } else { ", ".to_owned() }));
-        pieces.push((style(state), format!("{count} {state}")));
+        pieces.push((Style::Plain, format!("{}{count} ", if at == 0 { ": " } else { ", " })));
+        pieces.push((style(state), state.name().to_owned()));
     }
     let usages = || program.processes.iter().filter_map(|row| row.usage);
     if usages().next().is_some() {
@@ -186,13 +186,40 @@ fn program_line(program: &ProgramRows, name_width: usize) -> Line {
 }
 
 fn style(state: State) -> Style {
+    style_of(state.name())
+}
+
+fn style_of(state: &str) -> Style {
     match state {
-        State::Running => Style::Good,
-        State::Starting(_) | State::Stopping(_) | State::Backoff => Style::Busy,
-        State::Fatal => Style::Bad,
-        State::Stopped => Style::Dim,
-        State::Exited => Style::Plain,
+        "RUNNING" => Style::Good,
+        "STARTING" | "STOPPING" | "BACKOFF" => Style::Busy,
+        "FATAL" => Style::Bad,
+        "STOPPED" => Style::Dim,
+        _ => Style::Plain,
     }
+}
+
+/// A line of this table that came as text, in its styles again: the state is the second word, or there
+/// are counts of them.
+pub fn dress(line: &str) -> Line {
+    if line.starts_with(HEAD[0]) && line.contains(HEAD[STATE]) {
+        return Line(vec![(Style::Head, line.to_owned())]);
+    }
+    if line.starts_with("ERROR ") {
+        return Line(vec![(Style::Bad, line.to_owned())]);
+    }
+    let has_counts = line.contains(" instances: ");
+    let mut pieces = Vec::new();
+    let mut words = 0;
+    for piece in line.split_inclusive(' ') {
+        words += usize::from(piece != " ");
+        let word = piece.trim_end_matches([' ', ',', ';']);
+        let is_state = State::NAMES.contains(&word) && (words == 2 || has_counts);
+        let style = if is_state { style_of(word) } else { Style::Plain };
+        pieces.push((style, word.to_owned()));
+        pieces.push((Style::Plain, piece[word.len()..].to_owned()));
+    }
+    Line(pieces)
 }
 
 /// `812K`, `3.4M`, `12G`: two digits are enough to compare.
@@ -271,6 +298,20 @@ mod tests {
         assert_eq!(lines[12], "             ... and 11 more like these");
         assert_eq!(lines.len(), 13);
         assert_eq!(rendered(vec![program("worker", &states)], 80, false).len(), 5001);
+    }
+
+    #[test]
+    fn a_table_that_came_as_text_is_dressed_as_it_was() {
+        let mut states = [State::Running; 30];
+        states[3] = State::Fatal;
+        let web = program("web", &[State::Running, State::Backoff, State::Stopped, State::Exited]);
+        let programs = vec![program("worker", &states), web, program("none", &[])];
+        let seen = |line: &Line| -> Vec<(Style, char)> {
+            line.0.iter().flat_map(|(style, text)| text.chars().map(|c| (*style, c))).collect()
+        };
+        for line in render(&Snapshot { programs }, 100, true) {
+            assert_eq!(seen(&dress(&line.text())), seen(&line));
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::line::{Line, Style};
 use super::snapshot::{describe, seconds, waits_for};
 use super::table::clock;
 use crate::slots::Key;
@@ -37,6 +38,16 @@ impl Moment {
         let wall = self.wall.checked_sub(self.now - then).unwrap_or(SystemTime::UNIX_EPOCH);
         humantime::format_rfc3339_seconds(wall).to_string()
     }
+}
+
+/// A line of this answer for a person: what is said in a sentence stands out from its evidence.
+pub fn dress(line: String) -> Line {
+    let style = match line.split_once(' ') {
+        Some(("ERROR", _)) => Style::Bad,
+        Some(("", _)) => Style::Plain,
+        _ => Style::Head,
+    };
+    Line(vec![(style, line)])
 }
 
 /// Why the instance is in its state. `evidence` is about its last processes, oldest first.

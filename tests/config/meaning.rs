@@ -6,7 +6,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use taskmaster::config::{
     Autorestart, Condition, Dependency, Governance, Kind, LogFormat, LogFull, Output, PROGRAM_KEYS,
-    ProgramSpec, RestartDelay, Rotation, SUPERVISOR_KEYS, Template,
+    ProgramSpec, RestartDelay, Rotation, SUPERVISOR_KEYS, Template, diff,
 };
 use taskmaster::signal::Signal;
 
@@ -459,8 +459,13 @@ fn every_key_reaches_its_own_value() {
         ("exit_on_failure: true", |spec| spec.governance.exit_on_failure = true),
     ];
     for (line, change) in cases {
-        let text = format!("{}  other: {{cmd: run}}\n", program_with(line));
-        assert_eq!(*accepted(&text).programs[0], expected(*change), "{line}");
+        let with = |line: &str| accepted(&format!("{}  other: {{cmd: run}}\n", program_with(line)));
+        assert_eq!(*with(line).programs[0], expected(*change), "{line}");
+        // A reload notices it, and nothing else.
+        let plan = diff(&with(""), with(line));
+        let changes: Vec<_> =
+            plan.restart.iter().chain(&plan.adjust).flat_map(|change| &change.keys).collect();
+        assert_eq!(changes.iter().map(|key| key.name).collect::<Vec<_>>(), [line.split(':').next().unwrap()]);
     }
     // A row that is added to the table has to be added here.
     let tried = cases.iter().filter_map(|(line, _)| line.split_once(':')).map(|(key, _)| key);

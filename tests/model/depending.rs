@@ -162,11 +162,29 @@ fn a_place_in_the_row_that_is_given_up_is_taken() {
     let mut scene = Scene::booted("w: {cmd: x, numprocs: 3, start_interval: 10}");
     scene.spawn_all();
     scene.order("stop w");
-    for name in ["w:0"] {
-        scene.exits_with(name, 0);
-        scene.group_goes(name);
-    }
+    scene.exits_with("w:0", 0);
+    scene.group_goes("w:0");
     scene.pass(SECOND);
     scene.order("start w");
     assert_eq!(scene.wait_of("w:0"), Some(9 * SECOND), "and not behind those that were stopped");
+}
+
+#[test]
+fn a_reload_keeps_the_order_of_stops_and_starts() {
+    let both = "web: {cmd: x, starttime: 0, depends_on: [db]}, db: {cmd: x, starttime: 0, priority: 9999}";
+    let mut scene = Scene::booted(both);
+    scene.spawn_all();
+    scene.spawn_all();
+    assert_eq!(scene.state("web:0"), State::Running);
+    let changed = both.replace("cmd: x", "cmd: y");
+    scene.reload(&changed);
+    assert_eq!(scene.state("db:0"), State::Stopping(Ending::Held));
+    scene.exits_with("web:0", 0);
+    scene.group_goes("web:0");
+    assert_eq!((scene.state("web:0"), scene.state("db:0")), (HELD, State::Stopping(Ending::Terminating)));
+    scene.exits_with("db:0", 0);
+    scene.group_goes("db:0");
+    assert_eq!((scene.spawn_all(), scene.spawn_all()), (vec!["db:0".to_owned()], vec!["web:0".to_owned()]));
+    scene.reload("other: {cmd: z}");
+    assert_eq!(scene.state("db:0"), State::Stopping(Ending::Held));
 }

@@ -7,6 +7,7 @@ mod expected;
 mod governing;
 mod leaving;
 mod orders;
+mod reloading;
 mod scene;
 mod starting;
 mod stopping;

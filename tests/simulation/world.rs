@@ -11,7 +11,7 @@ use taskmaster::slots::Key;
 use taskmaster::supervisor::{Action, Event, Launch, PAST_RUNS_MAX, Run, Scope, Spawn, State, Supervisor};
 use taskmaster::time::Time;
 
-use crate::answers::Answers;
+use crate::answers::{Answers, Asked};
 use crate::kernel::{Kernel, Sent};
 use crate::reference::Expected;
 use crate::trace::Trace;
@@ -25,6 +25,8 @@ pub struct World<'t> {
     pub core: Supervisor,
     pub kernel: Kernel,
     pub expected: BTreeMap<Key, Expected>,
+    /// The programs in force, in their order.
+    pub programs: Vec<Arc<ProgramSpec>>,
     pub answers: Answers,
     pub way_out: WayOut,
     /// Spawns whose outcome has not been reported.
@@ -63,6 +65,7 @@ impl<'t> World<'t> {
             core,
             kernel: Kernel::default(),
             expected,
+            programs: config.programs.clone(),
             answers: Answers::default(),
             way_out: WayOut::default(),
             handed_out: Vec::new(),
@@ -109,7 +112,7 @@ impl<'t> World<'t> {
         }
         self.handle(Event::Tick)?;
         let is_late = |instance: &&Expected| {
-            instance.is_overdue(now) && instance.ending.is_some_and(|ending| ending.asked_at < now)
+            instance.is_overdue(now) && instance.ending.as_ref().is_some_and(|it| it.asked_at < now)
         };
         match self.expected.values().find(is_late) {
             Some(instance) => Err(format!("{}: SIGKILL is overdue", instance.name)),
@@ -215,7 +218,7 @@ impl<'t> World<'t> {
         self.expected.values().any(|other| {
             let mut needs = other.spec.governance.depends_on.iter();
             needs.any(|need| need.program == *name)
-                && other.ending.is_some_and(|ending| even_if_killed || !ending.is_killed)
+                && other.ending.as_ref().is_some_and(|ending| even_if_killed || !ending.is_killed)
         })
     }
 
@@ -239,10 +242,14 @@ impl<'t> World<'t> {
         for key in keys {
             let Some(instance) = self.expected.get_mut(key) else { continue };
             match &order {
-                Order::Start(_) if is_open => instance.told_to_run(),
-                Order::Restart(_) if is_open => instance.told_to_restart(now),
+                Order::Start(_) if is_open && !instance.is_gone => instance.told_to_run(),
+                Order::Restart(_) if is_open && !instance.is_gone => instance.told_to_restart(now),
                 Order::Stop(_) => instance.told_to_rest(now),
-                Order::Start(_) | Order::Restart(_) | Order::Signal(..) | Order::Shutdown => {}
+                Order::Start(_)
+                | Order::Restart(_)
+                | Order::Scale(..)
+                | Order::Signal(..)
+                | Order::Shutdown => {}
             }
         }
         if is_open && matches!(order, Order::Start(_) | Order::Restart(_)) {
@@ -256,7 +263,8 @@ impl<'t> World<'t> {
             self.way_out.begin(now, &mut self.expected);
         }
         let names = keys.iter().map(|key| self.expected[key].name.clone());
-        let request = self.answers.open(names, is_shutdown);
+        let kind = if is_shutdown { Asked::Shutdown } else { Asked::Plain };
+        let request = self.answers.open(names, kind);
         if matches!(order, Order::Signal(..)) {
             self.signalled_by_user = keys.iter().copied().collect();
         }
@@ -277,13 +285,23 @@ impl<'t> World<'t> {
         self.handle(Event::ShutdownSignal)
     }
 
-    fn handle(&mut self, event: Event) -> Kept {
+    /// A line for whoever reads the replay.
+    pub fn trace(&mut self, line: impl FnOnce() -> String) {
+        self.trace.note(self.now, line);
+    }
+
+    /// An instance of this name is there for the first time, or again.
+    pub fn meet(&mut self, name: &str) {
+        self.shown.insert(name.to_owned(), State::Stopped);
+    }
+
+    pub fn handle(&mut self, event: Event) -> Kept {
         self.trace.note(self.now, || format!("{event:?}"));
         self.core.handle(self.now, event);
         self.carry_out_and_compare()
     }
 
-    fn carry_out_and_compare(&mut self) -> Kept {
+    pub fn carry_out_and_compare(&mut self) -> Kept {
         self.steps += 1;
         self.began_to_stop.clear();
         while let Some(action) = self.core.poll_action() {
@@ -291,6 +309,8 @@ impl<'t> World<'t> {
             self.carry_out(action)?;
         }
         self.kernel.forget_reaped();
+        self.expected.retain(|_, instance| !(instance.is_gone && instance.is_at_rest()));
+        self.compare_list()?;
         self.compare()
     }
 
@@ -397,7 +417,7 @@ impl<'t> World<'t> {
             return Err(format!("{}: its deadline is not seen by the loop", expected.name));
         }
         // How long SIGKILL gets before it is repeated is the supervisor's own affair.
-        let is_killed = expected.ending.is_some_and(|ending| ending.is_killed);
+        let is_killed = expected.ending.as_ref().is_some_and(|ending| ending.is_killed);
         let is_right = if is_killed { armed.is_some() } else { armed == expected.deadline() };
         let wanted = expected.deadline();
         let interval = expected.spec.governance.start_interval;
@@ -409,10 +429,12 @@ impl<'t> World<'t> {
         if is_right { Ok(()) } else { Err(format!("{}: deadline {armed:?}, not {wanted:?}", expected.name)) }
     }
 
-    /// Runs before the present ones.
+    /// Runs before the present ones, and those of instances that are gone.
     pub fn stale_runs(&self) -> Vec<Run> {
-        let before =
-            |run: &Run| run.incarnation.checked_sub(1).map(|incarnation| Run { incarnation, ..*run });
+        let before = |run: &Run| match self.expected.contains_key(&run.instance) {
+            true => run.incarnation.checked_sub(1).map(|incarnation| Run { incarnation, ..*run }),
+            false => Some(*run),
+        };
         self.latest.values().filter_map(before).collect()
     }
 
