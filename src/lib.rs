@@ -23,6 +23,7 @@
 //! - What follows an exit, a deadline, a spawn: `supervisor/lifecycle.rs`
 //! - How a process is started, signalled, reaped: `io/process/`
 //! - How output gets into files: `io/output/`, `io/log_file.rs`
+//! - How another terminal gives commands: `client.rs`, `cli/commands.rs`, `io/http/`, `event_loop/http.rs`
 //! - The order in which things happen: `event_loop/`
 //!
 //! # Invariants
@@ -33,12 +34,13 @@
 //! - **One writer of state.** `Supervisor::enter` changes a state and its one deadline together.
 //! - **Keys, not pids.** Reports carry an instance and its incarnation; a stale one changes nothing.
 //!   Only what has not been reaped is signalled.
-//! - **One home each.** serde_yaml in `config/document.rs`, httparse in `http/request.rs`, the clock
+//! - **One home each.** serde_yaml in `config/document.rs`, httparse in `http/request.rs` (and the client's answers), the clock
 //!   in `io/clock.rs`, our log in `io/journal.rs`. `tests/architecture.rs` holds the rooms apart.
 
 #![warn(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
 pub mod cli;
+mod client;
 pub mod command;
 pub mod config;
 mod event_loop;

@@ -26,6 +26,62 @@ fn help_and_version_are_answers() {
     assert_eq!(String::from_utf8_lossy(&ended(&site, &["--version"]).stdout), version);
 }
 
+/// They are scripts: the shell itself says whether they are right.
+#[test]
+fn completions_are_what_the_shells_understand() {
+    let site = site();
+    for (shell, name) in
+        [("bash", "_taskmaster"), ("zsh", "#compdef taskmaster"), ("fish", "complete -c taskmaster")]
+    {
+        let output = ended(&site, &["completions", shell]);
+        assert!(output.status.success() && output.stderr.is_empty());
+        let script = String::from_utf8(output.stdout).unwrap();
+        assert!(script.contains(name) && script.contains("no-console"), "{shell}: {script}");
+        let path = site.write("script", &script);
+        let Ok(checked) = std::process::Command::new(shell).arg("-n").arg(&path).output() else { continue };
+        assert!(checked.status.success(), "{shell}: {}", String::from_utf8_lossy(&checked.stderr));
+    }
+    assert_eq!(completed_by_bash(&site, "taskmaster che"), "check");
+    assert_eq!(completed_by_bash(&site, "taskmaster sig"), "signal");
+    assert_eq!(completed_by_bash(&site, "taskmaster status --js"), "--json");
+    // Words behind a subcommand are the console's: from the configuration, without a supervisor.
+    assert_eq!(completed_by_bash(&site, "taskmaster stop w"), "w");
+    assert_eq!(completed_by_bash(&site, "taskmaster signal TERM @FA"), "@FATAL");
+    site.configure("  w: {cmd: x, numprocs: 3}", "");
+    assert_eq!(completed_by_bash(&site, "taskmaster -c config.yaml stop w:"), "0 1 2 *");
+    assert_eq!(completed_by_bash(&site, "taskmaster stop w:2"), "2");
+    assert_eq!(ended(&site, &["completions", "tcsh"]).status.code(), Some(2));
+}
+
+/// What bash offers at the end of a line; to bash, a colon is a word of its own.
+fn completed_by_bash(site: &Site, line: &str) -> String {
+    std::fs::write(site.path("script"), ended(site, &["completions", "bash"]).stdout).unwrap();
+    let ask = "taskmaster() { \"$TASKMASTER\" \"$@\"; }; source ./script; set -f; COMP_LINE=$1; COMP_POINT=${#1}; \
+               read -ra COMP_WORDS <<< \"${1//:/ : }\"; [[ $1 == *[\\ :] ]] && COMP_WORDS+=(''); \
+               COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); \
+               _taskmaster_words taskmaster \"${COMP_WORDS[COMP_CWORD]}\" \"${COMP_WORDS[COMP_CWORD-1]}\"; \
+               echo \"${COMPREPLY[@]}\"";
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", ask, "bash", line]).current_dir(site.path(""));
+    let output = bash.env("TASKMASTER", env!("CARGO_BIN_EXE_taskmaster")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+#[test]
+fn the_man_page_names_every_command_and_key() {
+    let site = site();
+    let output = ended(&site, &["man"]);
+    assert!(output.status.success() && output.stderr.is_empty());
+    let page = String::from_utf8(output.stdout).unwrap().replace('\\', "");
+    assert!(page.contains(".TH taskmaster 1"), "{page}");
+    let commands = taskmaster::command::table::ROWS.iter().map(|row| row.names[0]);
+    let keys = taskmaster::config::PROGRAM_KEYS.iter().map(|key| key.name);
+    for name in commands.chain(keys) {
+        assert!(page.contains(&format!("fB{name}")), "{name} is not in {page}");
+    }
+}
+
 #[test]
 fn bad_usage_exits_with_2_and_starts_nothing() {
     let site = site();

@@ -199,6 +199,33 @@ fn a_dumb_terminal_gets_no_escape_codes() {
     assert!(!terminal.screen().contains('\u{1b}'), "{:?}", terminal.screen());
 }
 
+/// Where the kernel edits, the keys that matter mean the same.
+#[test]
+fn ctrl_c_and_ctrl_z_and_ctrl_d_work_on_a_dumb_terminal() {
+    let site = Site::new("  w: {cmd: sleep 1000, starttime: 1.5, autostart: false}");
+    let mut terminal = Terminal::open();
+    let mut command = site.command();
+    terminal.attach(&mut command);
+    command.env("TERM", "dumb");
+    let mut running = site.start(&mut command);
+    terminal.expect("taskmaster> ");
+    terminal.press("start w\u{3}");
+    terminal.expect("taskmaster> ");
+    terminal.press("\u{1a}");
+    terminal.expect("taskmaster> ");
+    terminal.press("start w\n");
+    running.wait_for_state("w:0", "STARTING");
+    terminal.press("\u{3}");
+    terminal.expect("the action goes on");
+    terminal.expect("(done: start w)");
+    running.wait_for_state("w:0", "RUNNING");
+    terminal.press("\u{3}");
+    terminal.expect("to leave");
+    terminal.expect("taskmaster> ");
+    terminal.press("\u{4}");
+    assert!(running.wait().success());
+}
+
 /// An interactive shell that runs the supervisor as its job, in front.
 fn in_a_shell() -> (Running, Terminal, u32) {
     let site = Site::new(TWO);
@@ -248,8 +275,14 @@ fn in_the_background_nothing_is_written_to_a_terminal_that_stops_writers() {
     terminal.expect_rows(&["shell$"]);
     terminal.press("stty tostop; bg\n");
     running.wait_for_state("web:0", "RUNNING");
+    // News, a new size, and the last words: all of it would be written.
+    let web = running.pid_of("web:0").unwrap();
+    harness::kill(web, Signal::SIGKILL);
     harness::kill(supervisor, Signal::SIGWINCH);
-    running.wait_for_state("web:0", "RUNNING");
+    harness::wait_while("it was stopped", std::time::Duration::from_millis(600), || {
+        harness::field(supervisor, "State").is_some_and(|state| !state.starts_with('T'))
+    });
+    assert_ne!(running.pid_of("web:0"), Some(web));
     harness::kill(supervisor, Signal::SIGTERM);
     wait_until("it to end", || !is_alive(supervisor));
     drop(running);

@@ -119,7 +119,9 @@ fn work_on_many_instances_is_one_line_that_counts_and_a_short_answer() {
     let (running, mut terminal) =
         started("  w: {cmd: sleep 1000, starttime: 1.5, numprocs: 30, autostart: false}");
     terminal.press("start w\rstatus nobody\r");
-    terminal.expect_rows(&["taskmaster> start w", "starting w: 0 of 30"]);
+    terminal.expect_grid("the line that counts", |rows| {
+        rows.last().is_some_and(|row| row.starts_with("starting w: ") && row.ends_with(" of 30"))
+    });
     terminal.expect_rows(&[
         "taskmaster> start w",
         "w: 30 instances: started",
@@ -131,6 +133,20 @@ fn work_on_many_instances_is_one_line_that_counts_and_a_short_answer() {
 }
 
 #[test]
+fn the_way_out_shows_who_is_waited_for() {
+    let slow = "[sh, -c, 'trap \"\" TERM; echo > ready; sleep 1000; sleep 1000']";
+    let (mut running, mut terminal) = started(&format!(
+        "  slow: {{cmd: {slow}, starttime: 0, stoptime: 3}}\n  quick: {{cmd: sleep 1000, starttime: 0, numprocs: 2}}"
+    ));
+    wait_until("the trap to be set", || harness::exists(&running.site.path("ready")));
+    wait_until("all to run", || running.status()["counts"]["RUNNING"] == 3);
+    terminal.press("\u{4}");
+    terminal.expect_rows(&["taskmaster>", "stopping everything: 2 of 3"]);
+    assert!(running.wait().success());
+    terminal.expect_rows(&["taskmaster>"]);
+}
+
+#[test]
 fn an_order_that_was_left_is_told_when_it_is_done() {
     let (running, mut terminal) = started("  w: {cmd: sleep 1000, starttime: 2.5, autostart: false}");
     terminal.press("start w\r");
@@ -139,5 +155,30 @@ fn an_order_that_was_left_is_told_when_it_is_done() {
     terminal.expect_rows(&["(the action goes on; 'status' shows how far it is)", "taskmaster>"]);
     terminal.press("half");
     terminal.expect_rows(&["(done: start w)", "taskmaster> half"]);
+    running.stop();
+}
+
+/// A program that inherits the terminal speaks through the console while somebody types.
+#[test]
+fn a_thousand_lines_of_a_program_do_not_damage_the_one_being_typed() {
+    let wait = "while ! [ -e go ]; do sleep 0.02; done; for i in $(seq 1 1000); do echo $i; done; echo end";
+    let (running, mut terminal) = started(&format!(
+        "  talk: {{cmd: [bash, -c, '{wait}'], stdout: inherit, starttime: 0, autorestart: never}}"
+    ));
+    terminal.press("status no");
+    terminal.expect_rows(&["taskmaster> status no"]);
+    running.site.write("go", "");
+    let mut typed = String::from("taskmaster> status no");
+    for letter in "body-at-all-that-anybody-knows".chars() {
+        terminal.press(&letter.to_string());
+        typed.push(letter);
+    }
+    terminal.expect_rows(&["talk:0 | end", &typed]);
+    let numbers: Vec<u32> = terminal
+        .screen()
+        .lines()
+        .filter_map(|line| line.split("talk:0 | ").nth(1)?.trim().parse().ok())
+        .collect();
+    assert_eq!(numbers, (1..=1000).collect::<Vec<_>>());
     running.stop();
 }

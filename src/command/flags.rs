@@ -40,7 +40,6 @@ pub(super) struct Given<'a> {
     pub(super) words: Vec<&'a str>,
 }
 
-#[allow(dead_code)] // The commands with flags come one by one.
 impl<'a> Given<'a> {
     /// Whether this flag was given, by its long name.
     pub(super) fn has(&self, long: &str) -> bool {

@@ -26,6 +26,8 @@ pub struct RequestId(pub u64);
 pub enum Command {
     /// Changes something: a matter for the supervisor.
     Order(Order),
+    /// Apply what the configuration file says by now.
+    Reload,
     /// Changes nothing that is supervised: answered at once, without the core.
     Query(Query),
 }
@@ -41,6 +43,8 @@ pub enum Order {
     Restart(Vec<Target>),
     /// Send a signal to the processes.
     Signal(Signal, Vec<Target>),
+    /// Give this program another number of instances until the next reload.
+    Scale(String, u32),
     /// Stop everything, then leave.
     Shutdown,
 }
@@ -76,15 +80,38 @@ impl fmt::Display for Verbosity {
     }
 }
 
+/// Which logs `tail` shows, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// Whose.
+    pub targets: Vec<Target>,
+    /// Whether stderr is meant, not stdout.
+    pub is_stderr: bool,
+    /// How many of the last lines.
+    pub lines: usize,
+    /// Whether what is written from now on follows, until the asker leaves.
+    pub follow: bool,
+}
+
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
     /// The table of instances; no target means all.
     Status(Vec<Target>),
+    /// The table for a person, as wide as so many columns.
+    Overview(Vec<Target>, usize),
+    /// The same, refreshed in place.
+    Watch(Vec<Target>),
+    /// Why instances are in their states.
+    Why(Vec<Target>),
     /// Process ids; no target means the supervisor's own.
     Pid(Vec<Target>),
     /// The list of commands, or one of them in detail.
     Help(Option<&'static table::Row>),
+    /// What a reload would do.
+    Plan,
+    /// The end of log files.
+    Tail(Tail),
     /// Open all log files anew.
     Reopen,
     /// What the console tells unasked, or is to tell from now on.

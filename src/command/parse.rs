@@ -4,12 +4,20 @@ use std::fmt;
 
 use super::flags::{self, Given};
 use super::table::{self, ROWS, Row, Verb};
-use super::{Command, Order, Query, Target, Verbosity};
+use super::{Command, Order, Query, Tail, Target, Verbosity};
 use crate::signal::Signal;
 
 /// Longest line that is taken for a command, in bytes; nobody types more, and a file of noise that
 /// was piped in by mistake must not cost memory.
 pub const LINE_BYTES_MAX: usize = 4096;
+
+/// Lines that `tail` shows unless it is told how many, and at most.
+const TAIL_LINES: usize = 10;
+const TAIL_LINES_MAX: usize = 100_000;
+
+/// Columns of a terminal that a table is laid out for.
+const COLUMNS_MIN: usize = 2;
+const COLUMNS_MAX: usize = 1000;
 
 /// Why a line is no command, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +62,13 @@ fn command(row: &'static Row, given: &Given) -> Result<Command, ParseError> {
     };
     let nothing = || if words.is_empty() { Ok(()) } else { Err(usage(row)) };
     Ok(match row.verb {
-        Verb::Status => Command::Query(Query::Status(targets(words))),
+        Verb::Status if given.has("watch") => Command::Query(Query::Watch(targets(words))),
+        Verb::Status => Command::Query(match given.value("columns") {
+            Some(columns) => Query::Overview(targets(words), parse_columns(columns)?),
+            None => Query::Status(targets(words)),
+        }),
         Verb::Pid => Command::Query(Query::Pid(targets(words))),
+        Verb::Why => Command::Query(Query::Why(some_targets(words)?)),
         Verb::Start => Command::Order(Order::Start(some_targets(words)?)),
         Verb::Stop => Command::Order(Order::Stop(some_targets(words)?)),
         Verb::Restart => Command::Order(Order::Restart(some_targets(words)?)),
@@ -66,11 +79,29 @@ fn command(row: &'static Row, given: &Given) -> Result<Command, ParseError> {
             })?;
             Command::Order(Order::Signal(signal, some_targets(rest)?))
         }
+        Verb::Scale => match words {
+            [name, count] => {
+                let count = count.parse().map_err(|_| {
+                    ParseError(format!("{}: a number of instances is 0 or more", count.escape_debug()))
+                })?;
+                Command::Order(Order::Scale((*name).to_owned(), count))
+            }
+            _ => return Err(usage(row)),
+        },
+        Verb::Plan => {
+            nothing()?;
+            Command::Query(Query::Plan)
+        }
+        Verb::Reload => {
+            nothing()?;
+            Command::Reload
+        }
         Verb::Help => match words {
             [] => Command::Query(Query::Help(None)),
             [name] => Command::Query(Query::Help(Some(table::find(name).ok_or_else(|| unknown(name))?))),
             _ => return Err(usage(row)),
         },
+        Verb::Tail => Command::Query(Query::Tail(tail(row, given)?)),
         Verb::Reopen => {
             nothing()?;
             Command::Query(Query::Reopen)
@@ -88,6 +119,33 @@ fn command(row: &'static Row, given: &Given) -> Result<Command, ParseError> {
             nothing()?;
             Command::Order(Order::Shutdown)
         }
+    })
+}
+
+fn tail(row: &'static Row, given: &Given) -> Result<Tail, ParseError> {
+    let (is_stderr, words) = match given.words.split_last() {
+        Some((&"stderr", words)) => (true, words),
+        Some((&"stdout", words)) => (false, words),
+        _ => (false, given.words.as_slice()),
+    };
+    if words.is_empty() {
+        return Err(usage(row));
+    }
+    let lines = match given.value("lines") {
+        None => TAIL_LINES,
+        Some(text) => {
+            let number = text.parse().ok().filter(|lines| *lines <= TAIL_LINES_MAX);
+            number.ok_or_else(|| ParseError(format!("-n takes a number up to {TAIL_LINES_MAX}")))?
+        }
+    };
+    let targets = words.iter().copied().map(Target::parse).collect();
+    Ok(Tail { targets, is_stderr, lines, follow: given.has("follow") })
+}
+
+fn parse_columns(text: &str) -> Result<usize, ParseError> {
+    let columns = text.parse().ok().filter(|columns| (COLUMNS_MIN..=COLUMNS_MAX).contains(columns));
+    columns.ok_or_else(|| {
+        ParseError(format!("status: --columns takes a number from {COLUMNS_MIN} to {COLUMNS_MAX}"))
     })
 }
 
@@ -142,6 +200,8 @@ mod tests {
         assert_eq!(error("\u{1b}[2J"), "\\u{1b}[2J: unknown command; try 'help'");
         assert_eq!(error("start"), "usage: start TARGET...");
         assert_eq!(error("exit now"), "usage: exit");
+        assert_eq!(error("status --columns=0"), "status: --columns takes a number from 2 to 1000");
+        assert_eq!(error("status --columns x"), "status: --columns takes a number from 2 to 1000");
         assert_eq!(error("start -x w"), "start takes no flags such as -x; '--' ends them");
         assert_eq!(error("signal"), "usage: signal SIGNAL TARGET...");
         assert_eq!(error("signal TERM"), "usage: signal SIGNAL TARGET...");
@@ -154,7 +214,7 @@ mod tests {
     fn every_row_parses_and_explains_itself() {
         for row in ROWS {
             let arguments = row.arguments.replace("SIGNAL", "TERM").replace(['[', ']', '.'], "");
-            let arguments = arguments.replace("COMMAND", "start");
+            let arguments = arguments.replace("COMMAND", "start").replace("NAME N", "web 3");
             let arguments = arguments.split('|').next().unwrap();
             for name in row.names {
                 assert!(parse(&format!("{name} {arguments}")).unwrap().is_some(), "{name}");

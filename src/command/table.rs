@@ -23,13 +23,18 @@ pub struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     Status,
+    Why,
     Start,
     Stop,
     Restart,
     Signal,
     Pid,
+    Scale,
+    Plan,
+    Reload,
     Messages,
     Help,
+    Tail,
     Reopen,
     Version,
     Exit,
@@ -44,11 +49,35 @@ a state such as @FATAL, or all.";
 pub const ROWS: &[Row] = &[
     Row {
         names: &["status"],
-        flags: &[],
+        flags: &[
+            Flag {
+                short: Some('w'),
+                long: "watch",
+                value: None,
+                summary: "refresh it in place, every second, until a key is pressed (from a shell: Ctrl-C)",
+            },
+            Flag {
+                short: None,
+                long: "columns",
+                value: Some("N"),
+                summary: "the table of a terminal of N columns, wherever it goes",
+            },
+        ],
         arguments: "[TARGET...]",
         summary: "show state, pid, uptime and what happened last",
-        details: "Shows every instance, or those named, in the order of the configuration.",
+        details: "Shows every instance, or those named, in the order of the configuration. On a terminal, a\n\
+                  program of more than 20 instances is one line with counts, followed by those that do\n\
+                  not run; NAME:* shows all. Elsewhere there is one line for each instance, always.",
         verb: Verb::Status,
+    },
+    Row {
+        names: &["why"],
+        flags: &[],
+        arguments: "TARGET...",
+        summary: "show why instances are in their states",
+        details: "The cause and what comes next in one sentence; then the last exits with their times (UTC),\n\
+                  and the last lines that the latest of them left on stderr.",
+        verb: Verb::Why,
     },
     Row {
         names: &["start"],
@@ -86,6 +115,33 @@ pub const ROWS: &[Row] = &[
         verb: Verb::Signal,
     },
     Row {
+        names: &["scale"],
+        flags: &[],
+        arguments: "NAME N",
+        summary: "give a program N instances until the next reload",
+        details: "Those with the highest numbers stop, or new ones start; the others are not touched. The\n\
+                  configuration stays what it is: `plan` shows the difference, `reload` returns to it.",
+        verb: Verb::Scale,
+    },
+    Row {
+        names: &["plan"],
+        flags: &[],
+        arguments: "",
+        summary: "show what `reload` would do",
+        details: "Like a diff: + programs that are new, - those that are not there any more, ~ those that\n\
+                  changed (the keys, and whether that takes a restart), = how many are untouched.",
+        verb: Verb::Plan,
+    },
+    Row {
+        names: &["reload"],
+        flags: &[],
+        arguments: "",
+        summary: "read the configuration again and apply what has changed",
+        details: "What did not change is not touched. An invalid file changes nothing, and the answer says\n\
+                  where it is wrong. Finished when everybody that it concerns has settled. SIGHUP does the same.",
+        verb: Verb::Reload,
+    },
+    Row {
         names: &["pid"],
         flags: &[],
         arguments: "[TARGET...]",
@@ -93,6 +149,28 @@ pub const ROWS: &[Row] = &[
         details: "One line for each instance that has a process: its pid if one instance is named by\n\
                   NAME:N, otherwise its name and pid.",
         verb: Verb::Pid,
+    },
+    Row {
+        names: &["tail"],
+        flags: &[
+            Flag {
+                short: Some('f'),
+                long: "follow",
+                value: None,
+                summary: "go on with what is written, across rotations, until Ctrl-C",
+            },
+            Flag {
+                short: Some('n'),
+                long: "lines",
+                value: Some("N"),
+                summary: "how many lines; 10 by default",
+            },
+        ],
+        arguments: "TARGET... [stdout|stderr]",
+        summary: "show the last lines of log files",
+        details: "Of several logs, each line stands behind the name of its instance or, where instances\n\
+                  share a file, of their program.",
+        verb: Verb::Tail,
     },
     Row {
         names: &["reopen"],

@@ -65,6 +65,11 @@ impl Target {
         }
     }
 
+    /// Whether it speaks of instances by number: `worker:*`.
+    pub fn has_number(&self) -> bool {
+        matches!(self.pattern, Pattern::Name { number: Some(_), .. })
+    }
+
     /// The state it asks for, if it asks for one.
     pub fn state(&self) -> Option<&str> {
         match &self.pattern {

@@ -14,10 +14,6 @@ pub(super) const PROGRAM_LATER: &[&str] = &[
     "readiness",
     "liveness",
     "start_interval",
-    "max_restarts",
-    "window",
-    "type",
-    "exit_on_failure",
     "max_age",
     "max_age_jitter",
     "max_memory",
@@ -30,7 +26,7 @@ pub(super) const PROGRAM_LATER: &[&str] = &[
 ];
 
 /// The same for the `taskmaster:` section.
-pub(super) const SUPERVISOR_LATER: &[&str] = &["socket", "http_logs", "on_event", "restart_storm"];
+pub(super) const SUPERVISOR_LATER: &[&str] = &["on_event", "restart_storm"];
 
 /// What others call it, and what to write here.
 const FOREIGN: &[(&str, &str, &str)] = &[

@@ -9,8 +9,11 @@ use std::time::Duration;
 use super::diagnostic::{Diagnostic, Position, SHOWN_MAX};
 use super::document::{self, Node, Step, TEXT_BYTES_MAX, To};
 use super::field::{Field, Problem, World, key_path};
+use super::governance::{Governance, Kind};
 use super::schema::{Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
-use super::spec::{Autorestart, Config, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec};
+use super::spec::{
+    Autorestart, Config, HttpLogs, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec,
+};
 use super::template::Template;
 use super::values::NUMPROCS_MAX;
 use super::{Source, foreign, values};
@@ -245,11 +248,28 @@ fn read_program(name: &str, field: &Field) -> ProgramSpec {
     {
         field.wrong_key::<()>(format!("program `{name}` has no `cmd`"), "add the command that starts it");
     }
+    refuse_endless_oneshot(field, &spec);
     spec
 }
 
+/// What is meant to end and is started again whenever it does has no end.
+fn refuse_endless_oneshot(field: &Field, spec: &ProgramSpec) {
+    if spec.governance.kind == Kind::Oneshot && spec.autorestart == Autorestart::Always {
+        let message = "`type: oneshot` is meant to end, and `autorestart: always` never lets it";
+        let help =
+            "leave `autorestart` out: an unexpected exit is answered by a restart, an expected one is not";
+        field.wrong_key::<()>(message, help);
+    }
+}
+
 /// Reads every key of a section into `values`; false if it is no map at all.
-fn read_keys<T>(section: &Field, keys: &[Key<T>], later: &[&str], values: &mut T, help: &str) -> bool {
+pub(super) fn read_keys<T>(
+    section: &Field,
+    keys: &[Key<T>],
+    later: &[&str],
+    values: &mut T,
+    help: &str,
+) -> bool {
     let Some(fields) = section.entries(help) else { return false };
     for field in fields {
         let name = field.key();
@@ -303,12 +323,15 @@ fn default_program(name: &str, directory: &Path) -> ProgramSpec {
         killasgroup: true,
         priority: 999,
         restart_delay: None,
+        governance: Governance::default(),
     }
 }
 
 fn default_supervisor(directory: &Path) -> SupervisorSpec {
     SupervisorSpec {
         http: Some(([127, 0, 0, 1], 8080).into()),
+        socket: directory.join("taskmaster.sock"),
+        http_logs: HttpLogs::SameUser,
         allowed_hosts: Vec::new(),
         logfile: directory.join("logs/taskmaster.log"),
         logfile_maxbytes: 10 << 20,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::governance::{Governance, RestartDelay};
 use super::template::Template;
 use crate::signal::Signal;
 
@@ -63,9 +64,11 @@ pub struct ProgramSpec {
     pub killasgroup: bool,
     /// Lower starts first and stops last.
     pub priority: i32,
-    /// A constant wait before every restart and retry; `None`: restarts are immediate and retry k
-    /// waits k seconds.
-    pub restart_delay: Option<Duration>,
+    /// The wait before every restart and retry; `None`: restarts are immediate and retry k waits k
+    /// seconds.
+    pub restart_delay: Option<RestartDelay>,
+    /// What governs it beyond its restart policy.
+    pub governance: Governance,
 }
 
 /// Up to so many instances, a discarded stderr still goes through a pipe, so that `why` can show its
@@ -88,6 +91,17 @@ pub enum Autorestart {
     Unexpected,
     /// Leave it EXITED.
     Never,
+}
+
+impl Autorestart {
+    /// As it is written in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Autorestart::Always => "always",
+            Autorestart::Unexpected => "unexpected",
+            Autorestart::Never => "never",
+        }
+    }
 }
 
 /// Where a child's output stream goes.
@@ -140,11 +154,26 @@ pub enum LogFull {
     Block,
 }
 
+/// `http_logs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpLogs {
+    /// The supervisor's own user and root, from this machine.
+    SameUser,
+    /// Whoever reaches the dashboard.
+    All,
+    /// Nobody.
+    None,
+}
+
 /// The `taskmaster:` section: the supervisor itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SupervisorSpec {
     /// Where the dashboard listens; `None` when off.
     pub http: Option<std::net::SocketAddr>,
+    /// The control socket (absolute).
+    pub socket: PathBuf,
+    /// Who may read logs over TCP.
+    pub http_logs: HttpLogs,
     /// Host names, beyond the local ones, that the dashboard answers to.
     pub allowed_hosts: Vec<String>,
     /// The supervisor's own log (absolute).

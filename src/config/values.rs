@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use super::document::{Form, Node};
 use super::field::Field;
-use super::spec::{Autorestart, LogFormat, LogFull, Output};
+use super::spec::{Autorestart, HttpLogs, LogFormat, LogFull, Output};
 use super::template::Template;
 use crate::signal::Signal;
 
 /// More instances than this, of one program or of all, are a typing error.
-pub(super) const NUMPROCS_MAX: u32 = 100_000;
+pub const NUMPROCS_MAX: u32 = 100_000;
 /// A hundred years; beyond it a time is a typing error.
 const TIME_MAX: Duration = Duration::from_secs(100 * 365 * 86400);
 
@@ -142,15 +142,6 @@ pub(super) fn time(field: &Field) -> Option<Duration> {
         Some(time) if time <= TIME_MAX => Some(time),
         Some(_) | None => bad("is more than a hundred years"),
     }
-}
-
-/// A constant wait; one that grows is of a later version.
-pub(super) fn restart_delay(field: &Field) -> Option<Duration> {
-    if matches!(field.node, Node::Map(_)) {
-        let message = "`restart_delay` as a map is not supported by this version yet";
-        return field.wrong(message, "write one time, which is waited before each restart and retry");
-    }
-    time(field)
 }
 
 /// Octal, however it is written. Unquoted `022` reaches us as the text `022`, but `18` as a number,
@@ -357,6 +348,16 @@ pub(super) fn log_format(field: &Field) -> Option<LogFormat> {
         "timestamp" => Some(LogFormat::Timestamp),
         "json" => Some(LogFormat::Json),
         _ => field.wrong(format!("`log_format: {text}` is not a format"), "it takes raw, timestamp or json"),
+    }
+}
+
+pub(super) fn http_logs(field: &Field) -> Option<HttpLogs> {
+    let (text, _) = field.scalar("same_user, all or none")?;
+    match text.to_ascii_lowercase().as_str() {
+        "same_user" => Some(HttpLogs::SameUser),
+        "all" => Some(HttpLogs::All),
+        "none" => Some(HttpLogs::None),
+        _ => field.wrong(format!("`http_logs: {text}` is nobody"), "it takes same_user, all or none"),
     }
 }
 

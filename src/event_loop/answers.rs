@@ -1,13 +1,12 @@
-//! Commands from the console and requests over HTTP: parsed, passed on, or answered from what is
-//! known.
+//! Commands from the console: parsed, passed on, or answered from what is known.
 
 use super::EventLoop;
+use super::follows::Reader;
 use crate::command::{self, Command, Completion, Names, Order, Query, Target, table};
-use crate::http::{self, Refusal, Request, Response, Route};
 use crate::io::console::Said;
 use crate::slots::Key;
 use crate::supervisor::{Event, Program, State};
-use crate::view::{self, About, Observed, Snapshot};
+use crate::view::{self, About, Line, Observed, Snapshot};
 
 impl EventLoop {
     /// Takes what the console has, one command after the other: the next is not read before an
@@ -16,7 +15,7 @@ impl EventLoop {
         self.console.begin_turn();
         while let Some(said) = self.console.poll(self.poll.registry(), self.now) {
             match said {
-                Said::Leave => self.shut_down(),
+                Said::Leave => self.take_line("exit"),
                 Said::Line(line) => self.take_line(&line),
                 Said::Complete(line) => {
                     let completion = self.complete(&line);
@@ -30,12 +29,33 @@ impl EventLoop {
         match command::parse(line) {
             Ok(None) => self.console.answer(&[]),
             Err(error) => self.console.answer(&[format!("ERROR {error}")]),
+            Ok(Some(Command::Query(Query::Status(targets)))) if self.console.is_interactive() => {
+                let lines = self.overview(&targets, self.console.columns());
+                self.console.show(&lines);
+            }
+            Ok(Some(Command::Query(Query::Why(targets)))) if self.console.is_interactive() => {
+                let lines: Vec<Line> = self.why(&targets).into_iter().map(view::why::dress).collect();
+                self.console.show(&lines);
+            }
+            Ok(Some(Command::Query(Query::Watch(targets)))) if self.console.can_watch() => {
+                self.console.watch(targets, self.now);
+            }
+            Ok(Some(Command::Query(Query::Tail(tail)))) if tail.follow => {
+                let request = self.faces.next_request();
+                self.console.wait_for_stream(request, line);
+                self.follow(&tail, Reader::Console(request));
+            }
             Ok(Some(Command::Query(query))) => {
                 let lines = self.look_up(&query);
                 self.console.answer(&lines);
             }
+            Ok(Some(Command::Reload)) => {
+                let request = self.faces.next_request();
+                self.console.wait_for(request, line, None);
+                self.reload(request);
+            }
             Ok(Some(Command::Order(order))) => {
-                let request = self.next_request();
+                let request = self.faces.next_request();
                 let total = self.instances_of(&order);
                 self.console.wait_for(request, line, total);
                 self.handle(Event::Order { request, order });
@@ -43,13 +63,14 @@ impl EventLoop {
         }
     }
 
-    /// How many instances an order is about.
-    fn instances_of(&self, order: &Order) -> usize {
+    /// How many instances an order is about, where there is one answer for each.
+    fn instances_of(&self, order: &Order) -> Option<usize> {
         match order {
-            Order::Start(targets) | Order::Stop(targets) | Order::Restart(targets) => {
-                self.supervisor.resolve(targets).0.len()
-            }
-            Order::Signal(_, _) | Order::Shutdown => 0,
+            Order::Start(targets)
+            | Order::Stop(targets)
+            | Order::Restart(targets)
+            | Order::Signal(_, targets) => Some(self.supervisor.resolve(targets).0.len()),
+            Order::Scale(_, _) | Order::Shutdown => None,
         }
     }
 
@@ -59,33 +80,26 @@ impl EventLoop {
         command::complete(line, &Names { programs, states: &State::NAMES })
     }
 
-    fn look_up(&mut self, query: &Query) -> Vec<String> {
+    pub(super) fn look_up(&mut self, query: &Query) -> Vec<String> {
         match query {
             Query::Help(None) => table::help(),
             Query::Help(Some(row)) => row.help(),
             Query::Messages(verbosity) => self.set_verbosity(*verbosity),
+            Query::Tail(tail) => self.tail(tail),
             Query::Version => vec![format!("taskmaster {}", env!("CARGO_PKG_VERSION"))],
+            Query::Plan => self.plan(),
             Query::Reopen => {
                 self.reopen_logs();
                 vec!["log files reopened".to_owned()]
             }
             Query::Status(targets) => self.status(targets),
+            Query::Overview(targets, columns) => {
+                self.overview(targets, *columns).iter().map(Line::text).collect()
+            }
+            Query::Watch(_) => vec!["ERROR status -w refreshes a terminal, which is not here".to_owned()],
             Query::Pid(targets) => self.pids(targets),
+            Query::Why(targets) => self.why(targets),
         }
-    }
-
-    fn status(&self, targets: &[Target]) -> Vec<String> {
-        if targets.is_empty() {
-            return view::table::render(&self.snapshot(|_| true));
-        }
-        let (mut keys, errors) = self.supervisor.resolve(targets);
-        keys.sort_unstable();
-        let mut lines = match keys.is_empty() {
-            true => Vec::new(),
-            false => view::table::render(&self.snapshot(|key| keys.binary_search(&key).is_ok())),
-        };
-        lines.extend(errors);
-        lines
     }
 
     fn pids(&self, targets: &[Target]) -> Vec<String> {
@@ -106,38 +120,7 @@ impl EventLoop {
         keys.into_iter().filter_map(line).chain(errors).collect()
     }
 
-    /// Answers the requests that were there when the turn began; a peer that pipelines thousands
-    /// waits its turn.
-    pub(super) fn answer_http(&mut self) {
-        let waiting = self.http.as_ref().map_or(0, crate::io::http::Server::requests_len);
-        for _ in 0..waiting {
-            let Some((key, request)) = self.http.as_mut().and_then(|http| http.poll_request()) else { break };
-            let response = self.respond(&request);
-            self.with_http(|http, registry, now| http.respond(registry, now, key, &request, &response));
-        }
-    }
-
-    fn respond(&mut self, request: &Request) -> Response {
-        if !http::is_allowed_host(&request.host, &self.spec.allowed_hosts) {
-            let reason = "this host name is not answered to (allowed_hosts in config.yaml)";
-            return Response::refuse(Refusal { status: 403, reason });
-        }
-        match http::route(request) {
-            Err(refusal) => Response::refuse(refusal),
-            Ok(Route::Healthz) => Response::text("ok"),
-            Ok(Route::Asset(asset)) => Response::asset(asset),
-            Ok(Route::Status { program }) => {
-                self.refresh_usages();
-                let mut snapshot = self.snapshot(|_| true);
-                if let Some(name) = program {
-                    snapshot.programs.retain(|program| program.name == name);
-                }
-                Response::json(view::json::status(&self.about(), &snapshot))
-            }
-        }
-    }
-
-    fn about(&self) -> About {
+    pub(super) fn about(&self) -> About {
         About {
             pid: std::process::id(),
             uptime: self.now - crate::time::Time::ZERO,
@@ -146,7 +129,7 @@ impl EventLoop {
     }
 
     /// CPU and memory are read only when somebody looks.
-    fn refresh_usages(&mut self) {
+    pub(super) fn refresh_usages(&mut self) {
         let instances = self.supervisor.programs().iter().flat_map(|program| program.instances());
         let living = instances.filter_map(|key| {
             let instance = self.supervisor.instance(*key)?;
@@ -155,7 +138,7 @@ impl EventLoop {
         self.usages.refresh(self.now, living);
     }
 
-    fn snapshot(&self, wanted: impl Fn(Key) -> bool) -> Snapshot {
+    pub(super) fn snapshot(&self, wanted: impl Fn(Key) -> bool) -> Snapshot {
         view::take(&self.supervisor, self.now, wanted, |pid| Observed {
             usage: self.usages.get(pid),
             trouble: self.processes.pipes_of(pid).find_map(|pipe| self.pipes.trouble(pipe)),

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::{EventLoop, Outcome};
+use crate::command::RequestId;
 use crate::config::{Output, ProgramSpec, Rotation, Template};
 use crate::io::output::{LogRules, Stream, Style, Voice};
 use crate::slots::Key;
-use crate::supervisor::{Action, Event, Launch, Spawn, State};
+use crate::supervisor::{Action, Event, Launch, Program, Spawn, State};
 
 /// Processes started in one turn. Each takes the kernel a fraction of a millisecond; in between,
 /// everybody else is heard.
@@ -30,19 +31,37 @@ impl EventLoop {
                     }
                 }
                 Action::WatchGroup { run, pid } => self.processes.watch_group(pid, run),
-                Action::Reply { request, line } => {
-                    if self.console.reply(request, &line) {
-                        self.note_answer(&line);
-                    }
-                }
-                Action::Done { request, .. } => self.console.done(request),
+                Action::Reply { request, line } => self.reply(request, line),
+                Action::Done { request, ok } => self.done(request, ok),
                 Action::Changed { instance, from, to } => {
                     self.log_change(instance, from, to);
+                    self.watchers.note(self.now, instance);
                     self.note_change(instance, from, to);
+                }
+                Action::Quit { abandoned: 0 } if self.supervisor.failure().is_some() => {
+                    self.outcome = Some(Outcome::Failed);
                 }
                 Action::Quit { abandoned: 0 } => self.outcome = Some(Outcome::Clean),
                 Action::Quit { abandoned } => self.outcome = Some(Outcome::Abandoned(abandoned)),
             }
+        }
+        self.watchers.note_list(self.now, self.supervisor.list_revision());
+    }
+
+    /// A line of an answer, to whoever asked.
+    pub(super) fn reply(&mut self, request: RequestId, line: String) {
+        if let Some(line) = self.faces.reply(request, line)
+            && self.console.reply(request, &line)
+        {
+            self.note_answer(&line);
+        }
+    }
+
+    /// The end of an answer.
+    pub(super) fn done(&mut self, request: RequestId, ok: bool) {
+        match self.faces.done(request) {
+            Some(asked) => self.answer_order(&asked, ok),
+            None => self.console.done(request),
         }
     }
 
@@ -142,7 +161,13 @@ impl EventLoop {
             State::Running => log::info!("{name}: {from} -> {to}"),
             State::Exited => log::info!("{name}: {from} -> {to} ({})", why()),
             State::Backoff => log::warn!("{name}: {from} -> {to} ({})", why()),
-            State::Fatal => log::error!("{name}: {from} -> {to} ({})", why()),
+            State::Fatal => {
+                log::error!("{name}: {from} -> {to} ({})", why());
+                let ends_all = |program: &Program| program.spec().governance.exit_on_failure;
+                if self.supervisor.program_of(key).is_some_and(ends_all) {
+                    log::error!("{name} is FATAL, and exit_on_failure is set: shutting down");
+                }
+            }
             State::Starting(Launch::Queued) if from == State::Running => {
                 log::warn!("{name}: ended ({}), restarting", why());
             }

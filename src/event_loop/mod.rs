@@ -6,33 +6,47 @@
 //! the poll has no timeout.
 //!
 //! - `effects`: performs the core's actions and spawns; `answers`: questions from console and HTTP
-//! - `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
+//! - `reload`: another configuration; `status`: the table; `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
 
 mod answers;
 mod effects;
+mod events;
+mod evidence;
+mod follows;
+mod http;
 mod last_resort;
+mod measure;
 mod news;
+mod reload;
+mod status;
 
 pub(crate) use last_resort::run;
+pub(crate) use reload::Overrides;
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::PathBuf;
 
-use mio::{Events, Poll, Registry};
+use mio::{Events, Poll};
 
-use crate::command::{Order, RequestId, Verbosity};
+use crate::command::{Order, Verbosity};
 use crate::config::{Config, Rotation, SupervisorSpec};
-use crate::io::clock::Clock;
+use crate::http::Face;
+use crate::io::clock::{Clock, wall_stamp};
 use crate::io::console::{ColorChoice, Console};
+use crate::io::faces::Faces;
 use crate::io::http::Server;
 use crate::io::journal::Journal;
 use crate::io::output::Pipes;
-use crate::io::process::{FileLimit, Launcher, Processes, Usages};
-use crate::io::reason::reason;
+use crate::io::process::{FileLimit, Launcher, OutOfMemory, Processes, Usages};
 use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
 use crate::supervisor::{Event, Supervisor};
 use crate::time::Time;
+use events::Watchers;
+use evidence::EvidenceRoom;
+use follows::Follows;
+use measure::TurnTimes;
 use news::News;
 
 /// Poll events taken in one turn; what is beyond comes in the next.
@@ -45,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) config: Config,
     /// The configuration file, as it was named.
     pub(crate) config_name: PathBuf,
+    /// What the command line says instead of it.
+    pub(crate) overrides: Overrides,
     /// Whether commands are read from standard input.
     pub(crate) console: bool,
     /// Whether the console has colours.
@@ -60,6 +76,8 @@ pub(crate) struct Settings {
 pub(crate) enum Outcome {
     /// Every process was stopped.
     Clean,
+    /// Every process was stopped, because a program with `exit_on_failure` was FATAL.
+    Failed,
     /// This many processes could not be ended.
     Abandoned(usize),
 }
@@ -74,14 +92,20 @@ pub(crate) struct EventLoop {
     signals: Signals,
     launcher: Launcher,
     processes: Processes,
+    out_of_memory: OutOfMemory,
+    evidence: EvidenceRoom,
     usages: Usages,
     pipes: Pipes,
     console: Console,
-    http: Option<Server>,
+    http: Server,
+    faces: Faces,
+    watchers: Watchers,
+    follows: Follows,
+    turn_times: TurnTimes,
     journal: Journal,
     spec: SupervisorSpec,
     config_name: PathBuf,
-    last_request: u64,
+    overrides: Overrides,
     news: News,
     outcome: Option<Outcome>,
 }
@@ -92,7 +116,7 @@ impl EventLoop {
     /// # Errors
     /// What the system refused, in one line.
     pub(crate) fn new(settings: Settings) -> io::Result<EventLoop> {
-        let Settings { config, config_name, console, color, messages, warnings } = settings;
+        let Settings { config, config_name, overrides, console, color, messages, warnings } = settings;
         let spec = config.supervisor.clone();
         let rotation = Rotation { max_bytes: spec.logfile_maxbytes, backups: spec.logfile_backups };
         let journal = Journal::install(&spec.logfile, rotation, spec.loglevel)?;
@@ -107,18 +131,24 @@ impl EventLoop {
         Ok(EventLoop {
             clock: Clock::start(),
             now: Time::ZERO,
-            supervisor: Supervisor::new(&config),
+            supervisor: Supervisor::new(&config).with_seed(RandomState::new().build_hasher().finish()),
             signals,
             launcher: Launcher::new(limit)?,
             processes: Processes::new(),
+            out_of_memory: OutOfMemory::watch(),
+            evidence: EvidenceRoom::default(),
             usages: Usages::new(),
             pipes: Pipes::new(),
             console: Console::open(poll.registry(), console, color),
-            http: spec.http.map(Server::new),
+            http: Server::new(spec.http),
+            faces: Faces::default(),
+            watchers: Watchers::new(wall_stamp()),
+            follows: Follows::default(),
+            turn_times: TurnTimes::default(),
             journal,
             spec,
             config_name,
-            last_request: 0,
+            overrides,
             news: News::new(messages),
             outcome: None,
             poll,
@@ -131,6 +161,7 @@ impl EventLoop {
     /// Only a failure of the poll itself, which does not happen while the kernel is sane.
     pub(crate) fn run(&mut self) -> io::Result<Outcome> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
+        self.bind_control()?;
         self.bind_http();
         if self.console.is_interactive() {
             self.pipes.speak_through_console();
@@ -144,6 +175,7 @@ impl EventLoop {
                 return Ok(outcome);
             }
             self.end_turn();
+            self.turn_times.note(self.clock.now() - self.now);
             self.wait(&mut events)?;
             self.now = self.clock.now();
             self.turn(&events);
@@ -155,13 +187,15 @@ impl EventLoop {
         let is_busy = self.supervisor.has_spawns()
             || self.pipes.has_ready()
             || self.console.has_more()
-            || self.http.as_ref().is_some_and(|http| http.requests_len() > 0);
-        let http_deadline = self.http.as_ref().and_then(Server::next_deadline);
+            || self.http.requests_len() > 0
+            || self.has_followers_to_serve();
         let deadlines = [
             self.supervisor.next_deadline(),
-            http_deadline,
+            self.http.next_deadline(),
+            self.watchers.next_deadline(),
             self.pipes.next_deadline(),
             self.news.next_deadline(),
+            self.console.next_deadline(),
         ];
         let deadline = deadlines.into_iter().flatten().min();
         let timeout = match deadline {
@@ -188,6 +222,7 @@ impl EventLoop {
                 Some(Source::ConsoleInput) => self.console.mark_readable(),
                 Some(
                     Source::HttpListener
+                    | Source::ControlListener
                     | Source::HttpConnection(_)
                     | Source::ConsoleOutput
                     | Source::VoiceOut
@@ -206,7 +241,8 @@ impl EventLoop {
         self.take_commands();
         for event in events {
             match Source::from_token(event.token()) {
-                Some(Source::HttpListener) => self.with_http(Server::accept),
+                Some(Source::HttpListener) => self.accept(Face::Tcp),
+                Some(Source::ControlListener) => self.accept(Face::Unix),
                 Some(Source::HttpConnection(key)) => {
                     self.with_http(|http, registry, now| http.ready(registry, now, key));
                 }
@@ -223,12 +259,18 @@ impl EventLoop {
         }
         self.answer_http();
         self.pipes.pump(self.poll.registry());
+        self.serve_followers();
     }
 
     /// Nothing that was said in a turn waits for the next.
     fn end_turn(&mut self) {
+        self.refresh_watch();
+        self.serve_watchers();
         for line in self.pipes.take_console_lines() {
             self.console.warn(&line);
+        }
+        if let Some(left) = self.supervisor.remaining() {
+            self.console.count_down(left);
         }
         self.console.flush(self.poll.registry());
         self.journal.write_pending();
@@ -268,7 +310,7 @@ impl EventLoop {
                 self.shut_down();
             }
             (false, false) => {
-                log::warn!("SIGHUP: this version cannot reload its configuration; restart it instead");
+                self.reload_unasked();
             }
         }
     }
@@ -277,9 +319,8 @@ impl EventLoop {
     /// are in its log before its end is told.
     fn reap(&mut self) {
         while let Some(reaped) = self.processes.reap() {
-            for pipe in reaped.pipes.into_iter().flatten() {
-                self.pipes.drain(self.poll.registry(), pipe);
-            }
+            self.usages.forget(reaped.pid);
+            self.note_end(&reaped);
             self.handle(Event::Exited { run: reaped.run, status: reaped.status });
         }
     }
@@ -292,7 +333,7 @@ impl EventLoop {
 
     /// A graceful shutdown that nobody insists on; asked for twice it is no more urgent.
     fn shut_down(&mut self) {
-        let request = self.next_request();
+        let request = self.faces.next_request();
         self.handle(Event::Order { request, order: Order::Shutdown });
     }
 
@@ -302,51 +343,17 @@ impl EventLoop {
         self.perform_actions();
     }
 
-    fn next_request(&mut self) -> RequestId {
-        self.last_request += 1;
-        RequestId(self.last_request)
-    }
-
-    fn bind_http(&mut self) {
-        let Some(http) = &mut self.http else { return };
-        let address = http.address();
-        match http.bind(self.poll.registry(), self.now) {
-            Ok(()) => log::info!("the dashboard is at http://{address}"),
-            Err(error) => {
-                let text = format!(
-                    "WARNING: no dashboard at http://{address}: {}; supervision goes on, and the \
-                     address is tried again",
-                    reason(&error)
-                );
-                log::error!("{text}");
-                self.console.warn(&text);
-            }
-        }
-    }
-
-    fn fire_http(&mut self) {
-        let Some(http) = &mut self.http else { return };
-        if http.fire(self.poll.registry(), self.now) {
-            let text = format!("the dashboard is at http://{} now", http.address());
-            log::info!("{text}");
-            self.console.warn(&text);
-        }
-    }
-
-    fn with_http(&mut self, act: impl FnOnce(&mut Server, &Registry, Time)) {
-        if let Some(http) = &mut self.http {
-            act(http, self.poll.registry(), self.now);
-        }
-    }
-
     fn greet(&mut self) {
-        let programs = self.supervisor.programs().len();
-        let at = match &self.http {
-            Some(http) if http.is_bound() => format!("dashboard at http://{}", http.address()),
+        let programs = match self.supervisor.programs().len() {
+            1 => "1 program".to_owned(),
+            count => format!("{count} programs"),
+        };
+        let at = match self.http.address() {
+            Some(address) if self.http.is_bound() => format!("dashboard at http://{address}"),
             Some(_) | None => "no dashboard".to_owned(),
         };
         self.console.greet(&format!(
-            "taskmaster {}: {programs} programs from {}; {at}; 'help' lists the commands",
+            "taskmaster {}: {programs} from {}; {at}; 'help' lists the commands",
             env!("CARGO_PKG_VERSION"),
             self.config_name.display(),
         ));

@@ -14,8 +14,10 @@ use crate::supervisor::{Launch, State, is_expected};
 use crate::time::Time;
 use crate::view::{Line, Style};
 
-/// Long enough for a burst to end, and too short to be noticed.
+/// A burst is over when nothing more comes for this time, too short to be noticed ...
 const SETTLE: Duration = Duration::from_millis(200);
+/// ... but after this at the latest it is told how far it is.
+const BURST_MAX: Duration = Duration::from_secs(1);
 /// The wait before the same news are told again, which doubles each time ...
 const AGAIN_MIN: Duration = Duration::from_secs(5);
 /// ... up to this. Nothing new for twice as long is peace.
@@ -79,6 +81,8 @@ struct Group {
     /// By number: how often, and why at last.
     waiting: BTreeMap<u32, (u32, String)>,
     due: Time,
+    /// When the first of what waits happened.
+    since: Time,
     told: Option<Time>,
     again: Duration,
 }
@@ -100,17 +104,20 @@ impl News {
         let group = self.groups.entry((change.program.to_owned(), change.kind)).or_insert(Group {
             waiting: BTreeMap::new(),
             due: now,
+            since: now,
             told: None,
             again: SETTLE,
         });
         if group.waiting.is_empty() {
+            group.since = now;
             if group.told.is_some_and(|told| now - told >= 2 * group.again) {
                 group.again = SETTLE;
             }
-            // That an instance is given up is never kept back for long: it happens once.
-            let again = if change.kind == Kind::Fatal { SETTLE } else { group.again };
-            group.due = (now + SETTLE).max(group.told.map_or(now, |told| told + again));
         }
+        // That an instance is given up is never kept back for long: it happens once.
+        let again = if change.kind == Kind::Fatal { SETTLE } else { group.again };
+        let settled = (now + SETTLE).min(group.since + BURST_MAX);
+        group.due = settled.max(group.told.map_or(now, |told| told + again));
         let (count, reason) = group.waiting.entry(change.number).or_default();
         *count += 1;
         *reason = change.reason;
@@ -174,7 +181,12 @@ fn line(program: &str, kind: Kind, waiting: &BTreeMap<u32, (u32, String)>) -> Li
         instances if instances == times => String::new(),
         _ => format!(", {times} times"),
     };
-    Line(vec![(style, format!("{who}: {what}{why}{often}{consequence}"))])
+    let hint = match kind {
+        Kind::Fatal if waiting.len() <= NAMED_MAX => format!("; ask 'why {}'", who.replace(',', "")),
+        Kind::Fatal => format!("; ask 'why {program}'"),
+        _ => String::new(),
+    };
+    Line(vec![(style, format!("{who}: {what}{why}{often}{consequence}{hint}"))])
 }
 
 impl EventLoop {
@@ -279,8 +291,19 @@ mod tests {
             note(&mut news, 10 + u64::from(number) / 4, number, Kind::EndedAndRestarted, "killed by SIGKILL");
         }
         let line = "w: 400 instances: ended unexpectedly (killed by SIGKILL), restarting";
-        assert_eq!(told(&mut news, 10_000), [(at(210), line.to_owned())]);
+        assert_eq!(told(&mut news, 10_000), [(at(10 + 99 + 200), line.to_owned())]);
         assert_eq!(news.next_deadline(), None);
+    }
+
+    #[test]
+    fn a_burst_that_goes_on_is_told_of_while_it_does() {
+        let mut news = News::new(Verbosity::Problems);
+        let mut lines = Vec::new();
+        for number in 0..40 {
+            note(&mut news, u64::from(number) * 100, number, Kind::Recovered, "");
+            lines.extend(told(&mut news, u64::from(number) * 100 + 99));
+        }
+        assert_eq!(lines, [(at(1000), "w: 11 instances: running again".to_owned())]);
     }
 
     #[test]
@@ -321,7 +344,10 @@ mod tests {
         let mut news = News::new(Verbosity::Problems);
         for number in 0..3 {
             note(&mut news, u64::from(number) * 1000, number, Kind::Fatal, "exit code 1");
-            assert_eq!(told(&mut news, u64::from(number) * 1000 + 200).len(), 1);
+            let line =
+                format!("w:{number}: FATAL, nobody tries any more (exit code 1); ask 'why w:{number}'");
+            let due = at(u64::from(number) * 1000 + 200);
+            assert_eq!(told(&mut news, u64::from(number) * 1000 + 200), [(due, line)]);
         }
     }
 

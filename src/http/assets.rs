@@ -55,6 +55,14 @@ const ASSETS: &[Asset] = &[
     asset!("/theme.js", JAVASCRIPT, "theme.js"),
 ];
 
+impl Asset {
+    /// An entity tag that is another for another text (FNV-1a, 64 bits).
+    pub fn tag(&self) -> String {
+        let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        format!("\"{:016x}\"", self.body.bytes().fold(0xcbf2_9ce4_8422_2325, mix))
+    }
+}
+
 /// The asset of exactly this path.
 pub fn find(path: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.path == path)

@@ -6,9 +6,23 @@ use std::fmt;
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 
-/// A request without a body, which is all that the read-only face takes.
+/// The largest request body, in bytes: a command line in JSON, every byte of it escaped.
+pub const BODY_BYTES_MAX: usize = 32 * 1024;
+
+/// Where a request came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// A TCP socket, which any local user and any web page in a browser can reach: read-only.
+    Tcp,
+    /// The control socket, which only its owner and root can open.
+    Unix,
+}
+
+/// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
+    /// Where it came in.
+    pub face: Face,
     /// `GET` or whatever was sent.
     pub method: String,
     /// The target up to the question mark.
@@ -19,6 +33,14 @@ pub struct Request {
     pub host: String,
     /// Whether the connection stays open after the answer.
     pub keep_alive: bool,
+    /// The entity tags of what the client has already (`If-None-Match`).
+    pub known: String,
+    /// The id of the last event that the client has seen (`Last-Event-ID`).
+    pub last_event: String,
+    /// Whether a `Content-Type` says that the body is JSON.
+    pub is_json: bool,
+    /// The body, once it has been read.
+    pub body: Vec<u8>,
 }
 
 /// Why a request is not answered: a status code and a sentence.
@@ -48,11 +70,13 @@ pub fn head_length(bytes: &[u8], seen: usize) -> Option<usize> {
     bytes.get(from..)?.windows(4).position(|window| window == b"\r\n\r\n").map(|at| from + at + 4)
 }
 
-/// Parses one whole head.
+/// Parses one whole head that came in at `face`; gives the request, without its body, and how many
+/// bytes of body follow.
 ///
 /// # Errors
 /// With the status code that the answer is to have.
-pub fn parse(head: &[u8]) -> Result<Request, Refusal> {
+pub fn parse(head: &[u8], face: Face) -> Result<(Request, usize), Refusal> {
+    refuse_odd_bytes(head)?;
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut parsed = httparse::Request::new(&mut headers);
     match parsed.parse(head) {
@@ -68,34 +92,78 @@ pub fn parse(head: &[u8]) -> Result<Request, Refusal> {
         return Err(refusal(400, "the request target must be a path"));
     }
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    refuse_body(parsed.headers)?;
+    let method = parsed.method.unwrap_or_default();
+    if face == Face::Tcp && path == "/api/commands" {
+        // Said here, because a body would be refused before anybody asks what it is for.
+        return Err(refusal(403, "commands are taken at the control socket only"));
+    }
+    let body_length = body_length(parsed.headers, face == Face::Unix && method == "POST")?;
     let mut hosts = parsed.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("host"));
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => text(host)?,
         (None, _) => return Err(refusal(400, "the Host header is missing")),
         (Some(_), Some(_)) => return Err(refusal(400, "there is more than one Host header")),
     };
-    Ok(Request {
-        method: parsed.method.unwrap_or_default().to_owned(),
+    let first = |name: &str| {
+        let mut named = parsed.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+        named.next().map_or(Ok(""), text)
+    };
+    let content_type = first("content-type")?.split(';').next().unwrap_or("").trim();
+    let request = Request {
+        face,
+        method: method.to_owned(),
         path: path.to_owned(),
         query: query.to_owned(),
         host: host.to_owned(),
         keep_alive: keeps_alive(parsed.headers, is_http_11)?,
-    })
+        known: first("if-none-match")?.to_owned(),
+        last_event: first("last-event-id")?.to_owned(),
+        is_json: content_type.eq_ignore_ascii_case("application/json"),
+        body: Vec::new(),
+    };
+    Ok((request, body_length))
 }
 
-/// No request of this face has a body. One that claims to have one is refused, and with it every
-/// ambiguity about where it ends.
-fn refuse_body(headers: &[httparse::Header<'_>]) -> Result<(), Refusal> {
-    for header in headers {
-        if header.name.eq_ignore_ascii_case("transfer-encoding") {
-            return Err(refusal(400, "a request body does not belong here"));
-        }
-        if header.name.eq_ignore_ascii_case("content-length") && header.value != b"0" {
-            return Err(refusal(400, "a request body does not belong here"));
-        }
+/// Lines end with CR LF and nothing else; a bare CR or LF is how two servers come to see two different
+/// requests in the same bytes. No other control byte belongs into a head.
+fn refuse_odd_bytes(head: &[u8]) -> Result<(), Refusal> {
+    let is_odd = |(at, byte): (usize, &u8)| match byte {
+        b'\r' => head.get(at + 1) != Some(&b'\n'),
+        b'\n' => at == 0 || head[at - 1] != b'\r',
+        b'\t' => false,
+        other => other.is_ascii_control(),
+    };
+    match head.iter().enumerate().any(is_odd) {
+        true => Err(refusal(400, "the request head has a control byte in it")),
+        false => Ok(()),
     }
-    Ok(())
+}
+
+/// How long the body is. Only a plain, single Content-Length is understood, and with it every ambiguity
+/// about where a request ends is refused; so is a body where none belongs.
+fn body_length(headers: &[httparse::Header<'_>], may_have_body: bool) -> Result<usize, Refusal> {
+    let named =
+        |name: &'static str| headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
+    if named("transfer-encoding").next().is_some() {
+        return Err(refusal(400, "Transfer-Encoding is not understood; send a Content-Length"));
+    }
+    let mut lengths = named("content-length");
+    let length = match (lengths.next(), lengths.next()) {
+        (None, _) if may_have_body => return Err(refusal(411, "the request has no Content-Length")),
+        (None, _) => return Ok(0),
+        (Some(header), None) => header.value,
+        (Some(_), Some(_)) => return Err(refusal(400, "there is more than one Content-Length")),
+    };
+    if length.is_empty() || length.len() > 8 || !length.iter().all(u8::is_ascii_digit) {
+        return Err(refusal(400, "the Content-Length is not a length"));
+    }
+    let length = length.iter().fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0'));
+    match length {
+        0 => Ok(0),
+        _ if !may_have_body => Err(refusal(400, "a request body does not belong here")),
+        length if length > BODY_BYTES_MAX => Err(refusal(413, "the request body is too large")),
+        length => Ok(length),
+    }
 }
 
 fn keeps_alive(headers: &[httparse::Header<'_>], is_http_11: bool) -> Result<bool, Refusal> {
@@ -123,12 +191,16 @@ mod tests {
     use super::*;
 
     fn status(head: &str) -> u16 {
-        parse(head.as_bytes()).map_or_else(|refusal| refusal.status, |_| 200)
+        parse(head.as_bytes(), Face::Tcp).map_or_else(|refusal| refusal.status, |_| 200)
+    }
+
+    fn parsed(head: &str) -> Request {
+        parse(head.as_bytes(), Face::Tcp).unwrap().0
     }
 
     #[test]
     fn a_plain_request_is_understood() {
-        let request = parse(b"GET /api/status?program=w HTTP/1.1\r\nHost: localhost:8080\r\n\r\n").unwrap();
+        let request = parsed("GET /api/status?program=w HTTP/1.1\r\nHost: localhost:8080\r\n\r\n");
         assert_eq!((request.method.as_str(), request.path.as_str()), ("GET", "/api/status"));
         assert_eq!((request.query.as_str(), request.host.as_str()), ("program=w", "localhost:8080"));
         assert!(request.keep_alive);
@@ -136,7 +208,7 @@ mod tests {
 
     #[test]
     fn connections_are_kept_as_the_versions_say() {
-        let kept = |head: &str| parse(head.as_bytes()).unwrap().keep_alive;
+        let kept = |head: &str| parsed(head).keep_alive;
         assert!(!kept("GET / HTTP/1.0\r\nHost: a\r\n\r\n"));
         assert!(kept("GET / HTTP/1.0\r\nHost: a\r\nConnection: Keep-Alive\r\n\r\n"));
         assert!(!kept("GET / HTTP/1.1\r\nHost: a\r\nConnection: x, close\r\n\r\n"));
@@ -154,11 +226,37 @@ mod tests {
         );
         assert_eq!(status("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n"), 400);
         assert_eq!(status("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"), 400);
+        assert_eq!(status("GET / HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n"), 400);
+        assert_eq!(status("GET / HTTP/1.1\r\nHost: a\nX: a\r\n\r\n"), 400);
+        assert_eq!(status("GET / HTTP/1.1\r\nHost: a\r\nX: a\u{1}\r\n\r\n"), 400);
         assert_eq!(status("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
         assert_eq!(status("GET / HTTP/1.1\r\nHost: \u{e4}\r\n\r\n"), 400);
         assert_eq!(status("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), 505);
         assert_eq!(status("nonsense\r\n\r\n"), 400);
         assert_eq!(status(&format!("GET / HTTP/1.1\r\n{}Host: a\r\n\r\n", "a: b\r\n".repeat(64))), 431);
+    }
+
+    #[test]
+    fn only_a_post_at_the_control_socket_has_a_body() {
+        let length = |method: &str, lines: &str, face| {
+            let head = format!("{method} / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+            parse(head.as_bytes(), face).map_or_else(|refusal| Err(refusal.status), |(_, length)| Ok(length))
+        };
+        assert_eq!(length("POST", "Content-Length: 12\r\n", Face::Unix), Ok(12));
+        assert_eq!(length("POST", "Content-Length: 12\r\n", Face::Tcp), Err(400));
+        assert_eq!(length("GET", "Content-Length: 12\r\n", Face::Unix), Err(400));
+        assert_eq!(length("POST", "", Face::Unix), Err(411));
+        assert_eq!(length("POST", "Content-Length: 40000\r\n", Face::Unix), Err(413));
+        for value in ["+5", "-5", "5, 5", "0x5", "", "5 5", "99999999999999999999"] {
+            assert_eq!(
+                length("POST", &format!("Content-Length: {value}\r\n"), Face::Unix),
+                Err(400),
+                "{value}"
+            );
+        }
+        let both = "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n";
+        assert_eq!(length("POST", both, Face::Unix), Err(400));
+        assert_eq!(length("POST", "Content-Length: 5\r\nContent-Length: 5\r\n", Face::Unix), Err(400));
     }
 
     #[test]

@@ -1,34 +1,70 @@
 //! Answers, as bytes.
 
+use std::sync::Arc;
+
 use super::assets::Asset;
-use super::request::Refusal;
+use super::request::{Refusal, Request};
 
 /// No script, style or connection but our own, in no other page's frame.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// A whole answer.
+/// A whole answer, or the head of one that goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     status: u16,
     content_type: &'static str,
-    body: Vec<u8>,
+    /// An entity tag, for what may be kept by clients.
+    tag: Option<String>,
+    body: Body,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Body {
+    Whole(Arc<[u8]>),
+    /// It ends when the connection is closed.
+    Stream,
 }
 
 impl Response {
+    fn whole(status: u16, content_type: &'static str, body: impl Into<Arc<[u8]>>) -> Response {
+        Response { status, content_type, tag: None, body: Body::Whole(body.into()) }
+    }
+
     /// 200 with plain text.
-    pub fn text(body: impl Into<String>) -> Response {
-        Response { status: 200, content_type: "text/plain; charset=utf-8", body: body.into().into_bytes() }
+    pub fn text(body: impl Into<Vec<u8>>) -> Response {
+        Response::whole(200, "text/plain; charset=utf-8", body.into())
     }
 
     /// 200 with a JSON document.
-    pub fn json(body: Vec<u8>) -> Response {
-        Response { status: 200, content_type: "application/json", body }
+    pub fn json(body: impl Into<Arc<[u8]>>) -> Response {
+        Response::whole(200, "application/json", body)
     }
 
-    /// 200 with a file of the dashboard.
-    pub fn asset(asset: &Asset) -> Response {
-        Response { status: 200, content_type: asset.content_type, body: asset.body.as_bytes().to_vec() }
+    /// 200 with measurements in the text format of Prometheus.
+    pub fn metrics(body: Vec<u8>) -> Response {
+        Response::whole(200, "text/plain; version=0.0.4; charset=utf-8", body)
+    }
+
+    /// 200, or 304 for a client that has it already, with a file of the dashboard.
+    pub fn asset(asset: &Asset, request: &Request) -> Response {
+        let tag = asset.tag();
+        let is_known = request.known.split(',').map(str::trim).any(|known| known == tag || known == "*");
+        let response = match is_known {
+            true => Response::whole(304, asset.content_type, []),
+            false => Response::whole(200, asset.content_type, asset.body.as_bytes()),
+        };
+        Response { tag: Some(tag), ..response }
+    }
+
+    /// 200 with server-sent events that follow.
+    pub fn events() -> Response {
+        Response { status: 200, content_type: "text/event-stream", tag: None, body: Body::Stream }
+    }
+
+    /// 200 with text that follows as it comes.
+    pub fn text_stream() -> Response {
+        Response { status: 200, content_type: "text/plain; charset=utf-8", tag: None, body: Body::Stream }
     }
 
     /// A refusal with its reason.
@@ -36,22 +72,39 @@ impl Response {
         Response { status: refusal.status, ..Response::text(format!("{refusal}\n")) }
     }
 
-    /// The bytes to send. `with_body` is false for HEAD, whose head is that of GET.
-    pub fn encode(&self, with_body: bool, keep_alive: bool) -> Vec<u8> {
+    /// Whether more of it follows what [`Response::encode`] gives.
+    pub fn is_stream(&self) -> bool {
+        self.body == Body::Stream
+    }
+
+    /// The bytes to send. `with_body` is false for HEAD, whose head is that of GET. `date` is the wall
+    /// clock's time in the form of HTTP.
+    pub fn encode(&self, with_body: bool, keep_alive: bool, date: &str) -> Vec<u8> {
         let allow = if self.status == 405 { "Allow: GET, HEAD\r\n" } else { "" };
-        let connection = if keep_alive { "keep-alive" } else { "close" };
+        let keeps_open = keep_alive && !self.is_stream();
+        let connection = if keeps_open { "keep-alive" } else { "close" };
+        let length = match &self.body {
+            Body::Whole(body) if self.status != 304 => format!("Content-Length: {}\r\n", body.len()),
+            Body::Whole(_) | Body::Stream => String::new(),
+        };
+        let caching = match &self.tag {
+            // Always asked for again, and answered with 304 while the binary is the same.
+            Some(tag) => format!("Cache-Control: no-cache\r\nETag: {tag}\r\n"),
+            None => "Cache-Control: no-store\r\n".to_owned(),
+        };
         let head = format!(
-            "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: {connection}\r\n{allow}\
-             Cache-Control: no-store\r\nContent-Security-Policy: {CONTENT_SECURITY_POLICY}\r\n\
-             X-Content-Type-Options: nosniff\r\n\r\n",
+            "HTTP/1.1 {} {}\r\nDate: {date}\r\nContent-Type: {}\r\n{length}Connection: {connection}\r\n\
+             {allow}{caching}Content-Security-Policy: {CONTENT_SECURITY_POLICY}\r\n\
+             X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\r\n",
             self.status,
             phrase(self.status),
             self.content_type,
-            self.body.len(),
         );
         let mut bytes = head.into_bytes();
-        if with_body {
-            bytes.extend_from_slice(&self.body);
+        if let Body::Whole(body) = &self.body
+            && with_body
+        {
+            bytes.extend_from_slice(body);
         }
         bytes
     }
@@ -60,11 +113,15 @@ impl Response {
 fn phrase(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        304 => "Not Modified",
         400 => "Bad Request",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",
+        411 => "Length Required",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
         431 => "Request Header Fields Too Large",
         503 => "Service Unavailable",
         505 => "HTTP Version Not Supported",

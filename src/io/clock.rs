@@ -32,3 +32,13 @@ impl Clock {
 pub(crate) fn wall_time() -> SystemTime {
     SystemTime::now()
 }
+
+/// A number that no other supervisor of this machine has: when this one was started, in nanoseconds.
+pub(crate) fn wall_stamp() -> u64 {
+    wall_time().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}
+
+/// The wall clock's time as HTTP writes it (RFC 9110, section 5.6.7).
+pub(crate) fn http_date() -> String {
+    httpdate::fmt_http_date(wall_time())
+}

@@ -3,7 +3,9 @@
 
 pub(crate) mod clock;
 pub(crate) mod config_file;
+pub(crate) mod configuration;
 pub(crate) mod console;
+pub(crate) mod faces;
 pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod log_file;

@@ -15,7 +15,9 @@ pub(crate) enum Source {
     ConsoleOutput,
     /// The dashboard's listening socket.
     HttpListener,
-    /// One connection of it.
+    /// The control socket.
+    ControlListener,
+    /// One connection of either.
     HttpConnection(Key),
     /// The reading end of a child's stdout or stderr.
     Pipe(Key),
@@ -39,6 +41,7 @@ impl Source {
             Source::Pipe(key) => pack(5, Some(key)),
             Source::VoiceOut => pack(6, None),
             Source::VoiceErr => pack(7, None),
+            Source::ControlListener => pack(8, None),
         }
     }
 
@@ -55,6 +58,7 @@ impl Source {
             5 => Some(Source::Pipe(key)),
             6 => Some(Source::VoiceOut),
             7 => Some(Source::VoiceErr),
+            8 => Some(Source::ControlListener),
             _ => None,
         }
     }
@@ -82,6 +86,7 @@ mod tests {
             Source::Pipe(key),
             Source::VoiceOut,
             Source::VoiceErr,
+            Source::ControlListener,
         ] {
             assert_eq!(Source::from_token(source.token()), Some(source));
         }

@@ -1,8 +1,7 @@
 //! One instance: its record, and the questions its policy answers.
 
-use std::time::Duration;
-
-use super::{ExitStatus, Goal, State};
+use super::black_box::BlackBox;
+use super::{ExitStatus, Goal, PastRun, State};
 use crate::config::{Autorestart, ProgramSpec};
 use crate::time::Time;
 
@@ -21,10 +20,25 @@ pub struct Instance {
     pub(super) failures: u32,
     /// Automatic restarts after a run, since the last wish.
     pub(super) restarts: u32,
+    /// Waits by `restart_delay` since the last wish or the last stable run.
+    pub(super) waits: u32,
+    /// When it was restarted within the last `window`, if `max_restarts` counts that.
+    pub(super) restarted_at: Vec<Time>,
+    /// Why it is FATAL, if it is.
+    pub(super) surrender: Surrender,
     pub(super) process: Option<Process>,
-    pub(super) last_exit: Option<ExitStatus>,
+    pub(super) past: BlackBox,
     /// Why the last spawn failed, until one works.
     pub(super) spawn_error: Option<Box<str>>,
+}
+
+/// Why nobody tries any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surrender {
+    /// More failed starts in a row than `startretries` allows.
+    FailedStarts,
+    /// More restarts within `window` than `max_restarts` allows.
+    Restarts,
 }
 
 /// A process that has not been reaped, or whose group is still being ended.
@@ -52,8 +66,11 @@ impl Instance {
             incarnation: 0,
             failures: 0,
             restarts: 0,
+            waits: 0,
+            restarted_at: Vec::new(),
+            surrender: Surrender::FailedStarts,
             process: None,
-            last_exit: None,
+            past: BlackBox::default(),
             spawn_error: None,
         }
     }
@@ -88,14 +105,34 @@ impl Instance {
         self.restarts
     }
 
+    /// Ends of its processes so far, failed spawns included.
+    pub fn exits(&self) -> u32 {
+        self.incarnation - u32::from(self.state.is_occupied())
+    }
+
     /// Failed starts in a row.
     pub fn failures(&self) -> u32 {
         self.failures
     }
 
+    /// Why it is FATAL, if it is.
+    pub fn surrender(&self) -> Surrender {
+        self.surrender
+    }
+
     /// How its last process ended.
     pub fn last_exit(&self) -> Option<ExitStatus> {
-        self.last_exit
+        self.past.runs().last().map(|run| run.status)
+    }
+
+    /// Its last processes that have ended, oldest first.
+    pub fn past_runs(&self) -> &[PastRun] {
+        self.past.runs()
+    }
+
+    /// Counts its processes; the present or last one carries this number.
+    pub fn incarnation(&self) -> u32 {
+        self.incarnation
     }
 
     /// Why its last spawn failed, if that is the latest that happened to it.
@@ -107,20 +144,40 @@ impl Instance {
         self.process.filter(|process| process.leader == Leader::Alive)
     }
 
+    /// Whether it was to be gone, and nothing is left to wait for.
+    pub(super) fn is_to_be_forgotten(&self) -> bool {
+        match self.state {
+            State::Stopped | State::Exited | State::Fatal => self.goal == Goal::Gone,
+            State::Starting(_) | State::Running | State::Backoff | State::Stopping(_) => false,
+        }
+    }
+
     /// A wish from outside forgives what went before.
     pub(super) fn reset_counters(&mut self) {
         self.failures = 0;
         self.restarts = 0;
+        self.waits = 0;
+        self.restarted_at = Vec::new();
     }
 
     /// The reason shown for a start that failed.
-    pub(super) fn failure_reason(&self) -> String {
-        match (&self.spawn_error, self.last_exit) {
+    pub(super) fn failure_reason(&self, spec: &ProgramSpec) -> String {
+        match (&self.spawn_error, self.last_exit()) {
             (Some(error), _) => error.to_string(),
+            (None, Some(exit)) if self.surrender == Surrender::Restarts => {
+                format!("{} ({exit})", too_many_restarts(spec))
+            }
             (None, Some(exit)) => format!("exited too quickly ({exit})"),
             (None, None) => "did not start".to_owned(),
         }
     }
+}
+
+/// `ended more than 5 times within 60 s (max_restarts)`.
+pub fn too_many_restarts(spec: &ProgramSpec) -> String {
+    let (max, window) = (spec.governance.max_restarts, spec.governance.window.as_secs_f64());
+    let times = if max == 1 { "once" } else { &format!("{max} times") };
+    format!("ended more than {times} within {window} s (max_restarts)")
 }
 
 /// Whether an exit while RUNNING is followed by a restart.
@@ -138,10 +195,4 @@ pub fn is_expected(spec: &ProgramSpec, status: ExitStatus) -> bool {
         ExitStatus::Code(code) => spec.exitcodes.contains(&code),
         ExitStatus::Signal { .. } => false,
     }
-}
-
-/// The wait before retry number `retry` (from 1) of a failed start: `retry` seconds, as
-/// supervisord does, unless restart_delay says otherwise.
-pub(super) fn retry_delay(spec: &ProgramSpec, retry: u32) -> Duration {
-    spec.restart_delay.unwrap_or(Duration::from_secs(u64::from(retry)))
 }

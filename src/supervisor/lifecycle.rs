@@ -1,10 +1,12 @@
 //! The transitions of an instance. Each handler below lists every state it can meet; where nothing
 //! happens, it says so.
 
-use super::instance::{Leader, Process, restarts_after, retry_delay};
-use super::{Action, Ending, ExitStatus, Goal, Launch, Run, Scope, State, Supervisor};
+use super::instance::{Leader, Process, is_expected};
+use super::{Action, Ending, ExitStatus, Goal, Launch, PastRun, Run, Scope, State, Supervisor};
+use crate::config::Kind;
 use crate::signal::Signal;
 use crate::slots::Key;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a process may outlive SIGKILL before it is reported as stuck, and killed again. The
@@ -44,7 +46,7 @@ impl Supervisor {
     /// The instance shall be down: ends or cancels whatever there is.
     pub(super) fn bring_down(&mut self, key: Key) {
         let Some(instance) = self.instances.get_mut(key) else { return };
-        instance.goal = Goal::Down;
+        instance.goal = instance.goal.lowered();
         match instance.state {
             State::Backoff | State::Starting(Launch::Queued) => self.enter(key, State::Stopped, None),
             State::Starting(Launch::Requested) => self.enter(key, State::Stopping(Ending::Unborn), None),
@@ -70,7 +72,7 @@ impl Supervisor {
         }
     }
 
-    fn queue_spawn(&mut self, key: Key) {
+    pub(super) fn queue_spawn(&mut self, key: Key) {
         self.spawn_queue.push_back(key);
         self.enter(key, State::Starting(Launch::Queued), None);
     }
@@ -132,19 +134,32 @@ impl Supervisor {
 
     pub(super) fn exited(&mut self, run: Run, status: ExitStatus) {
         let key = run.instance;
-        let whole_group = self.program_of(key).is_some_and(|program| program.spec.killasgroup);
+        let now = self.now;
+        let Some(spec) = self.program_of(key).map(|program| Arc::clone(&program.spec)) else { return };
+        let whole_group = spec.killasgroup;
         let Some(instance) = self.present(run) else { return };
         let Some(process) = instance.process.filter(|process| process.leader == Leader::Alive) else {
             return;
         };
-        instance.last_exit = Some(status);
+        instance.past.note(PastRun {
+            incarnation: run.incarnation,
+            pid: process.pid,
+            ended: now,
+            lived: now - process.started,
+            status,
+            during: instance.state,
+        });
         match instance.state {
             State::Starting(Launch::Alive) => {
                 instance.process = None;
                 // The end may be told before the tick that would have made it RUNNING.
-                if self.now >= process.started + self.spec_of(key).starttime {
+                if now >= process.started + spec.starttime {
                     self.enter_running(key);
                     self.run_ended(key, status);
+                } else if spec.governance.kind == Kind::Oneshot && is_expected(&spec, status) {
+                    // Its success, and not a start that failed.
+                    instance.failures = 0;
+                    self.enter(key, State::Exited, None);
                 } else {
                     self.start_failed(key);
                 }
@@ -217,39 +232,9 @@ impl Supervisor {
         self.enter(key, State::Running, None);
     }
 
-    /// A start failed: another try after a wait, or FATAL when the tries are used up.
-    fn start_failed(&mut self, key: Key) {
-        let spec = self.spec_of(key);
-        let Some(instance) = self.instances.get_mut(key) else { return };
-        instance.failures += 1;
-        if instance.goal == Goal::Down {
-            self.enter(key, State::Stopped, None);
-        } else if instance.failures > spec.startretries {
-            self.enter(key, State::Fatal, None);
-        } else {
-            let retry_at = self.now + retry_delay(&spec, instance.failures);
-            self.enter(key, State::Backoff, Some(retry_at));
-        }
-    }
-
-    /// An exit while RUNNING: the restart policy decides.
-    fn run_ended(&mut self, key: Key, status: ExitStatus) {
-        let spec = self.spec_of(key);
-        let Some(instance) = self.instances.get_mut(key) else { return };
-        if instance.goal == Goal::Down || !restarts_after(&spec, status) {
-            self.enter(key, State::Exited, None);
-            return;
-        }
-        instance.restarts += 1;
-        match spec.restart_delay {
-            Some(delay) if !delay.is_zero() => self.enter(key, State::Backoff, Some(self.now + delay)),
-            Some(_) | None => self.queue_spawn(key),
-        }
-    }
-
     /// Asks the process to end: stopsignal, then CONT, because a stopped process (SIGSTOP, a
     /// terminal) would not see it otherwise; systemd and runit do the same.
-    fn terminate(&mut self, key: Key) {
+    pub(super) fn terminate(&mut self, key: Key) {
         let spec = self.spec_of(key);
         let scope = if spec.stopasgroup { Scope::Group } else { Scope::Leader };
         self.signal(key, spec.stopsignal, scope);
@@ -259,9 +244,13 @@ impl Supervisor {
         self.enter(key, State::Stopping(Ending::Terminating), Some(self.now + spec.stoptime));
     }
 
-    /// Sends SIGKILL to whatever is left.
+    /// Sends SIGKILL to whatever is left. Whose leader is reaped has a group that is waited for, even if
+    /// killasgroup has been turned off meanwhile.
     pub(super) fn kill(&mut self, key: Key, ending: Ending) {
-        let scope = if self.spec_of(key).killasgroup { Scope::Group } else { Scope::Leader };
+        let process = self.instances.get(key).and_then(|instance| instance.process);
+        let is_reaped = process.is_some_and(|process| process.leader == Leader::Reaped);
+        let to_group = is_reaped || self.spec_of(key).killasgroup;
+        let scope = if to_group { Scope::Group } else { Scope::Leader };
         self.signal(key, Signal::KILL, scope);
         self.enter(key, State::Stopping(ending), Some(self.now + KILL_PATIENCE));
     }

@@ -6,7 +6,8 @@
 //! that is still queued.
 //!
 //! - `state`: the states; `instance`: one record and its policy; `lifecycle`: the transitions
-//! - `orders`: commands to wishes; `requests`: commands that wait; `shutdown`: the way out
+//! - `orders`: commands to wishes; `requests`: commands that wait; `reload`: another configuration;
+//!   `shutdown`: the way out
 //!
 //! Invariants: `Supervisor::enter` is the only writer of a state, and sets or clears the instance's
 //! one deadline with it. An instance has a process exactly when its state says so. A report about an
@@ -16,17 +17,22 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod action;
+mod black_box;
+mod dice;
 mod event;
 mod instance;
 mod lifecycle;
 mod orders;
+mod reload;
 mod requests;
+mod restarts;
 mod shutdown;
 mod state;
 
 pub use action::{Action, Scope, Spawn};
+pub use black_box::{PAST_RUNS_MAX, PastRun};
 pub use event::{Event, ExitStatus, Run};
-pub use instance::{Instance, is_expected};
+pub use instance::{Instance, Surrender, is_expected, too_many_restarts};
 pub use state::{Ending, Goal, Launch, State};
 
 use std::collections::{BTreeMap, VecDeque};
@@ -36,8 +42,9 @@ use crate::config::{Config, ProgramSpec};
 use crate::slots::{Key, Slots};
 use crate::time::Time;
 use crate::timers::Timers;
+use dice::Dice;
 use requests::{Requests, verdict};
-use shutdown::Phase;
+use shutdown::{By, Phase};
 
 /// The state of everything supervised.
 #[derive(Debug)]
@@ -50,8 +57,15 @@ pub struct Supervisor {
     actions: VecDeque<Action>,
     requests: Requests,
     phase: Phase,
+    /// The instance whose failure ends everything.
+    failure: Option<Key>,
+    dice: Dice,
     /// How many instances of each priority have a process, or may have.
     occupied: BTreeMap<i32, usize>,
+    /// Counts the changes of the list of programs and instances.
+    list_revision: u64,
+    /// Instances at rest that are to be gone, until all about them has been told.
+    gone: Vec<Key>,
     /// The time of the event being handled.
     now: Time,
 }
@@ -59,14 +73,24 @@ pub struct Supervisor {
 /// A program and its instances.
 #[derive(Debug)]
 pub struct Program {
+    /// As it is in force; `scale` may have changed its numprocs.
     spec: Arc<ProgramSpec>,
+    /// By number; those that are to be gone are among them until they are.
     instances: Vec<Key>,
+    /// The numprocs of the file. `None`: it is not in the file any more and leaves with its last
+    /// instance.
+    configured: Option<u32>,
 }
 
 impl Program {
     /// Its configuration.
     pub fn spec(&self) -> &ProgramSpec {
         &self.spec
+    }
+
+    /// The numprocs that the file says, where `scale` has made it another one.
+    pub fn scaled_from(&self) -> Option<u32> {
+        self.configured.filter(|numprocs| *numprocs != self.spec.numprocs)
     }
 
     /// Its instances by number.
@@ -84,6 +108,7 @@ impl Supervisor {
             instances: (0..spec.numprocs)
                 .map(|number| instances.insert(Instance::new(index as u32, number)))
                 .collect(),
+            configured: Some(spec.numprocs),
         });
         Supervisor {
             programs: programs.collect(),
@@ -93,7 +118,11 @@ impl Supervisor {
             actions: VecDeque::new(),
             requests: Requests::default(),
             phase: Phase::Supervising,
+            failure: None,
+            dice: Dice::default(),
             occupied: BTreeMap::new(),
+            list_revision: 0,
+            gone: Vec::new(),
             now: Time::ZERO,
         }
     }
@@ -110,14 +139,33 @@ impl Supervisor {
             Event::Exited { run, status } => self.exited(run, status),
             Event::GroupGone { run } => self.group_gone(run),
             Event::Order { request, order } => self.order(request, order),
+            Event::Reload { request, plan } => self.reload(request, *plan),
             Event::ShutdownSignal => self.shutdown_signal(),
+        }
+        if self.failure.is_some() {
+            self.begin_shutdown(By::Order);
         }
         self.advance_shutdown();
     }
 
-    /// The next effect, in order.
+    /// The same, with chance that differs from that of other supervisors.
+    pub fn with_seed(mut self, seed: u64) -> Supervisor {
+        self.dice = Dice::seeded(seed);
+        self
+    }
+
+    /// The instance whose failure has ended everything, by `exit_on_failure`.
+    pub fn failure(&self) -> Option<Key> {
+        self.failure
+    }
+
+    /// The next effect, in order. When all have been told, instances that were to be gone are.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        let action = self.actions.pop_front();
+        if action.is_none() {
+            self.forget_the_gone();
+        }
+        action
     }
 
     /// The next process to start, if any. Its outcome must come back as [`Event::Spawned`] or
@@ -145,6 +193,16 @@ impl Supervisor {
     /// When [`Event::Tick`] is needed next.
     pub fn next_deadline(&self) -> Option<Time> {
         [self.timers.next(), self.phase.deadline()].into_iter().flatten().min()
+    }
+
+    /// Whether nobody has asked for a shutdown.
+    pub fn is_supervising(&self) -> bool {
+        self.phase.is_supervising()
+    }
+
+    /// Another number whenever programs or instances have come, gone or changed places.
+    pub fn list_revision(&self) -> u64 {
+        self.list_revision
     }
 
     /// The programs in the order of the configuration.
@@ -195,13 +253,18 @@ impl Supervisor {
             return;
         }
         self.actions.push_back(Action::Changed { instance: key, from, to });
-        let (requests, actions) = (&mut self.requests, &mut self.actions);
-        let (instance, programs) = (&*instance, &self.programs);
-        requests.settle(
-            key,
-            |wish| verdict(wish, instance, &programs[instance.program as usize].spec),
-            actions,
-        );
+        if instance.is_to_be_forgotten() {
+            self.gone.push(key);
+        }
+        self.settle(key);
+    }
+
+    /// Answers whoever waited for what the instance is now.
+    fn settle(&mut self, key: Key) {
+        let (requests, actions, programs) = (&mut self.requests, &mut self.actions, &self.programs);
+        let Some(instance) = self.instances.get(key) else { return };
+        let spec = &programs[instance.program as usize].spec;
+        requests.settle(key, |wish| verdict(wish, instance, spec), actions);
     }
 
     /// The configuration of an instance that is known to exist.

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Action, Goal, Instance, State};
+use super::{Action, Goal, Instance, State, is_expected};
 use crate::command::RequestId;
-use crate::config::ProgramSpec;
+use crate::config::{Kind, ProgramSpec};
 use crate::slots::Key;
 
 /// What an order wants of an instance.
@@ -12,6 +12,8 @@ use crate::slots::Key;
 pub(super) enum Wish {
     Up,
     Down,
+    /// To be gone from the list.
+    Gone,
 }
 
 /// The open orders and the instances each of them still waits for. Costs nothing when none is open.
@@ -115,16 +117,30 @@ pub(super) fn verdict(wish: Wish, instance: &Instance, spec: &ProgramSpec) -> Op
         let error = if ok { "" } else { "ERROR " };
         Some((ok, format!("{error}{}:{}: {text}", spec.name, instance.number)))
     };
+    let is_oneshot = spec.governance.kind == Kind::Oneshot;
     match (wish, instance.state) {
+        // What is meant to end has done what it was started for when it has ended well.
+        (Wish::Up, State::Running) if is_oneshot => None,
         (Wish::Up, State::Running) => say(true, "started"),
-        (Wish::Up, State::Fatal) => say(false, &instance.failure_reason()),
+        (Wish::Up, State::Fatal) => say(false, &instance.failure_reason(spec)),
+        (Wish::Up, State::Exited) if is_oneshot => match instance.last_exit() {
+            Some(exit) if is_expected(spec, exit) => say(true, &format!("started, and done ({exit})")),
+            Some(exit) => say(false, &format!("failed ({exit})")),
+            None => say(false, "failed"),
+        },
         (Wish::Up, State::Exited) => say(false, "ended before it was running"),
         // A restart passes through STOPPED; only one that is meant to stay there is the end of it.
-        (Wish::Up, State::Stopped) if instance.goal == Goal::Down => {
+        (Wish::Up, State::Stopped) if instance.goal != Goal::Up => {
             say(false, "stopped before it was running")
         }
-        (Wish::Down, State::Stopped | State::Exited | State::Fatal) => say(true, "stopped"),
+        (Wish::Gone, State::Stopped | State::Exited | State::Fatal) if instance.goal == Goal::Gone => {
+            say(true, "removed")
+        }
+        (Wish::Down | Wish::Gone, State::Stopped | State::Exited | State::Fatal) => say(true, "stopped"),
         (Wish::Up, State::Stopped | State::Starting(_) | State::Backoff | State::Stopping(_))
-        | (Wish::Down, State::Starting(_) | State::Running | State::Backoff | State::Stopping(_)) => None,
+        | (
+            Wish::Down | Wish::Gone,
+            State::Starting(_) | State::Running | State::Backoff | State::Stopping(_),
+        ) => None,
     }
 }

@@ -69,6 +69,11 @@ impl Supervisor {
         }
     }
 
+    /// While everything is being stopped: how many instances still have a process.
+    pub fn remaining(&self) -> Option<usize> {
+        (!self.phase.is_supervising()).then(|| self.count_occupied())
+    }
+
     /// Nothing starts any more; what waited is cancelled; the first tier is asked to stop.
     pub(super) fn begin_shutdown(&mut self, by: By) {
         if !self.phase.is_supervising() {
@@ -76,7 +81,7 @@ impl Supervisor {
         }
         for key in self.all_by_priority() {
             let Some(instance) = self.instances.get_mut(key) else { continue };
-            instance.goal = super::Goal::Down;
+            instance.goal = instance.goal.lowered();
             match instance.state {
                 State::Backoff | State::Starting(Launch::Queued) => self.enter(key, State::Stopped, None),
                 State::Stopped

@@ -52,6 +52,18 @@ pub enum Goal {
     Up,
     /// To have none.
     Down,
+    /// To have none, and then not to be there any more: a reload or `scale` took it away.
+    Gone,
+}
+
+impl Goal {
+    /// Without a process; what is to be gone stays so.
+    pub(super) fn lowered(self) -> Goal {
+        match self {
+            Goal::Up | Goal::Down => Goal::Down,
+            Goal::Gone => Goal::Gone,
+        }
+    }
 }
 
 impl State {

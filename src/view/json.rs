@@ -50,7 +50,6 @@ enum Exit {
 
 /// The whole document, UTF-8.
 pub fn status(about: &About, snapshot: &Snapshot) -> Vec<u8> {
-    let counts = State::NAMES.into_iter().zip(snapshot.counts());
     let document = Document {
         taskmaster: Taskmaster {
             version: env!("CARGO_PKG_VERSION"),
@@ -58,7 +57,7 @@ pub fn status(about: &About, snapshot: &Snapshot) -> Vec<u8> {
             uptime: seconds(about.uptime.as_secs_f64()),
             config: &about.config,
         },
-        counts: counts.map(|(name, count)| (name.to_owned(), count.into())).collect(),
+        counts: named(&snapshot.counts()),
         programs: snapshot
             .programs
             .iter()
@@ -70,6 +69,22 @@ pub fn status(about: &About, snapshot: &Snapshot) -> Vec<u8> {
             .collect(),
     };
     serde_json::to_vec(&document).expect("strings and numbers always serialise")
+}
+
+#[derive(Serialize)]
+struct Change<'a> {
+    counts: serde_json::Map<String, serde_json::Value>,
+    processes: Vec<Process<'a>>,
+}
+
+/// What has changed: the counts of all instances, and the rows with news.
+pub fn change(counts: &[usize; State::NAMES.len()], changed: &Snapshot) -> Vec<u8> {
+    let document = Change { counts: named(counts), processes: changed.rows().map(process).collect() };
+    serde_json::to_vec(&document).expect("strings and numbers always serialise")
+}
+
+fn named(counts: &[usize; State::NAMES.len()]) -> serde_json::Map<String, serde_json::Value> {
+    State::NAMES.iter().zip(counts).map(|(name, count)| ((*name).to_owned(), (*count).into())).collect()
 }
 
 fn process(row: &ProcessRow) -> Process<'_> {

@@ -2,8 +2,11 @@
 
 pub mod json;
 mod line;
+pub mod metrics;
+pub mod overview;
 mod snapshot;
 pub mod table;
+pub mod why;
 
 pub use line::{Line, Style};
-pub use snapshot::{About, Observed, ProcessRow, ProgramRows, Snapshot, Usage, take};
+pub use snapshot::{About, Observed, ProcessRow, ProgramRows, Snapshot, Usage, counts, take};

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::slots::Key;
-use crate::supervisor::{Ending, ExitStatus, Instance, Launch, Program, State, Supervisor};
+use crate::supervisor::{
+    Ending, ExitStatus, Instance, Launch, Program, State, Supervisor, Surrender, too_many_restarts,
+};
 use crate::time::Time;
 
 /// Everything, or what was asked for.
@@ -37,6 +39,8 @@ pub struct ProcessRow {
     pub uptime: Option<Duration>,
     /// Automatic restarts since the last command.
     pub restarts: u32,
+    /// Ends of its processes, failed spawns included.
+    pub exits: u32,
     /// How its last process ended.
     pub exit: Option<ExitStatus>,
     /// What a user would ask next: why, and what comes.
@@ -48,8 +52,10 @@ pub struct ProcessRow {
 /// What a process uses.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Usage {
-    /// Share of one CPU, in percent.
+    /// Share of one CPU, in percent, since it was measured before.
     pub cpu_percent: f64,
+    /// CPU time since its start, in seconds.
+    pub cpu_seconds: f64,
     /// Resident memory, in bytes.
     pub rss_bytes: u64,
 }
@@ -94,6 +100,16 @@ pub fn take(
     Snapshot { programs: picked.map(|(rows, _)| rows).collect() }
 }
 
+/// How many instances are in each state, in the order of [`State::NAMES`].
+pub fn counts(supervisor: &Supervisor) -> [usize; State::NAMES.len()] {
+    let mut counts = [0; State::NAMES.len()];
+    let keys = supervisor.programs().iter().flat_map(|program| program.instances());
+    for instance in keys.filter_map(|key| supervisor.instance(*key)) {
+        counts[instance.state().ordinal()] += 1;
+    }
+    counts
+}
+
 fn process_row(
     supervisor: &Supervisor,
     now: Time,
@@ -111,6 +127,7 @@ fn process_row(
         pid: instance.pid(),
         uptime: instance.started().map(|started| now - started),
         restarts: instance.restarts(),
+        exits: instance.exits(),
         exit: instance.last_exit(),
         description: words.collect::<Vec<_>>().join("; "),
         usage,
@@ -118,7 +135,7 @@ fn process_row(
 }
 
 /// The words behind the state. `left` is the time to the instance's deadline.
-fn describe(instance: &Instance, program: &Program, left: Option<Duration>) -> String {
+pub(super) fn describe(instance: &Instance, program: &Program, left: Option<Duration>) -> String {
     let spec = program.spec();
     let last = || match (instance.spawn_error(), instance.last_exit()) {
         (Some(error), _) => error.to_owned(),
@@ -148,12 +165,15 @@ fn describe(instance: &Instance, program: &Program, left: Option<Duration>) -> S
             "SIGKILL has no effect: blocked in the kernel, or traced".to_owned()
         }
         State::Fatal if instance.spawn_error().is_some() => last(),
+        State::Fatal if instance.surrender() == Surrender::Restarts => {
+            format!("{} ({})", too_many_restarts(spec), last())
+        }
         State::Fatal => format!("exited too quickly {} times in a row ({})", instance.failures(), last()),
     }
 }
 
 /// Whole seconds, rounded up: `retry in 0 s` would be a lie.
-fn seconds(left: Duration) -> String {
+pub(super) fn seconds(left: Duration) -> String {
     format!("{} s", left.as_secs() + u64::from(left.subsec_nanos() > 0))
 }
 

@@ -1,4 +1,5 @@
-//! The answer to `status`: aligned columns for people, one line an instance for scripts.
+//! The answer to `status` for scripts: aligned columns, one line for each instance, whatever happens.
+//! What a person at a terminal sees is `overview`.
 
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ fn cells(row: &ProcessRow) -> [String; 5] {
 }
 
 /// `0:00:12`, and `3d 04:05:06` beyond a day.
-fn clock(uptime: Duration) -> String {
+pub(super) fn clock(uptime: Duration) -> String {
     let total = uptime.as_secs();
     let (days, hours, minutes, seconds) = (total / 86400, total / 3600 % 24, total / 60 % 60, total % 60);
     match days {

@@ -234,15 +234,6 @@ fn keys_of_later_versions_are_not_called_unknown() {
       |
       = help: remove it for now
     ");
-    assert_snapshot!(complaint("programs: {}\ntaskmaster:\n  socket: x\n"), @"
-    error: `socket` is not supported by this version yet
-     --> config.yaml:3:3
-      |
-    3 |   socket: x
-      |   ^^^^^^
-      |
-      = help: remove it for now
-    ");
 }
 
 #[test]
@@ -251,9 +242,9 @@ fn a_value_of_the_wrong_kind_is_refused_by_every_key() {
     let is_fine = |key: &str, value: &str| match value {
         "~" => key == "env",
         "[]" => matches!(key, "allowed_hosts" | "exitcodes"),
-        "{}" => key == "env",
+        "{}" => matches!(key, "env" | "restart_delay"),
         "[[a]]" | "[~]" | "{a: {b: c}}" => false,
-        _ => matches!(key, "cmd" | "workingdir" | "stdout" | "stderr" | "logfile"),
+        _ => matches!(key, "cmd" | "workingdir" | "stdout" | "stderr" | "logfile" | "socket"),
     };
     for value in ["~", "[]", "{}", "[[a]]", "[~]", "{a: {b: c}}", "some text"] {
         for key in PROGRAM_KEYS.iter().map(|key| key.name) {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use taskmaster::config::{
-    Autorestart, LogFormat, LogFull, Output, PROGRAM_KEYS, ProgramSpec, Rotation, SUPERVISOR_KEYS, Template,
+    Autorestart, Governance, Kind, LogFormat, LogFull, Output, PROGRAM_KEYS, ProgramSpec, RestartDelay,
+    Rotation, SUPERVISOR_KEYS, Template, diff,
 };
 use taskmaster::signal::Signal;
 
@@ -377,6 +378,7 @@ fn minimal() -> ProgramSpec {
         killasgroup: true,
         priority: 999,
         restart_delay: None,
+        governance: Governance::default(),
     }
 }
 
@@ -442,10 +444,21 @@ fn every_key_reaches_its_own_value() {
         ("stopasgroup: false", |spec| spec.stopasgroup = false),
         ("killasgroup: false", |spec| spec.killasgroup = false),
         ("priority: -1", |spec| spec.priority = -1),
-        ("restart_delay: 3", |spec| spec.restart_delay = Some(Duration::from_secs(3))),
+        ("restart_delay: 3", |spec| {
+            spec.restart_delay = Some(RestartDelay::constant(Duration::from_secs(3)))
+        }),
+        ("max_restarts: 5", |spec| spec.governance.max_restarts = 5),
+        ("window: 2m", |spec| spec.governance.window = Duration::from_secs(120)),
+        ("type: oneshot", |spec| spec.governance.kind = Kind::Oneshot),
+        ("exit_on_failure: true", |spec| spec.governance.exit_on_failure = true),
     ];
     for (line, change) in cases {
         assert_eq!(program(line), expected(*change), "{line}");
+        // A reload notices it, and nothing else.
+        let plan = diff(&accepted(&program_with("")), accepted(&program_with(line)));
+        let changes: Vec<_> =
+            plan.restart.iter().chain(&plan.adjust).flat_map(|change| &change.keys).collect();
+        assert_eq!(changes.iter().map(|key| key.name).collect::<Vec<_>>(), [line.split(':').next().unwrap()]);
     }
     // A row that is added to the table has to be added here.
     let tried = cases.iter().filter_map(|(line, _)| line.split_once(':')).map(|(key, _)| key);

@@ -1,7 +1,5 @@
 //! What could be taken for something else without a word: it is refused with one.
 
-use std::time::Duration;
-
 use insta::assert_snapshot;
 
 use super::{complaint, program, program_complaint, refused};
@@ -85,20 +83,6 @@ fn signals_that_end_nothing_do_not_stop_a_program() {
       |                             ^^^^^^^
       |
       = help: TERM, INT and QUIT are usual
-    ");
-}
-
-#[test]
-fn a_delay_that_grows_is_not_called_wrong() {
-    assert_eq!(program("restart_delay: 1.5").restart_delay, Some(Duration::from_millis(1500)));
-    assert_snapshot!(program_complaint("restart_delay: {initial: 1, max: 60}"), @"
-    error: `restart_delay` as a map is not supported by this version yet
-     --> config.yaml:4:20
-      |
-    4 |     restart_delay: {initial: 1, max: 60}
-      |                    ^^^^^^^^
-      |
-      = help: write one time, which is waited before each restart and retry
     ");
 }
 

@@ -1,9 +1,12 @@
 //! The promises of the pure core, one by one: a table of every state and every event, and what users
 //! rely on in starting, stopping, ordering and leaving.
 
+mod black_box;
 mod expected;
+mod governing;
 mod leaving;
 mod orders;
+mod reloading;
 mod scene;
 mod starting;
 mod stopping;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskmaster::config::{Autorestart, Config, ProgramSpec, Source, parse};
+use taskmaster::config::{
+    Autorestart, Config, Governance, Kind, ProgramSpec, RestartDelay, Source, Template, parse,
+};
 use taskmaster::signal::Signal;
 use taskmaster::supervisor::ExitStatus;
 
@@ -22,6 +24,34 @@ pub fn draw_config(random: &mut Random, plain: &Config) -> Config {
     Config { programs, supervisor: plain.supervisor.clone() }
 }
 
+/// What a user makes of a configuration: programs come, go, change in ways that take a restart or not,
+/// and stand in another order.
+pub fn mutate_config(random: &mut Random, programs: &[Arc<ProgramSpec>], plain: &Config) -> Config {
+    let mut changed: Vec<Arc<ProgramSpec>> = Vec::new();
+    for index in 0..5 {
+        let name = format!("p{index}");
+        let drawn = draw_program(random, index, &plain.programs[0]);
+        match programs.iter().find(|spec| spec.name == name) {
+            None if random.percent(15) => changed.push(Arc::new(drawn)),
+            None => {}
+            Some(_) if random.percent(15) => {}
+            Some(spec) if random.percent(40) => changed.push(spec.clone()),
+            Some(spec) if random.percent(60) => {
+                let (cmd, starttime) = (spec.cmd.clone(), spec.starttime);
+                changed.push(Arc::new(ProgramSpec { cmd, starttime, ..drawn }));
+            }
+            Some(_) => changed.push(Arc::new(ProgramSpec {
+                cmd: vec![Template::new(format!("version-{}", random.below(1000)))],
+                ..drawn
+            })),
+        }
+    }
+    if random.percent(30) {
+        changed.reverse();
+    }
+    Config { programs: changed, supervisor: plain.supervisor.clone() }
+}
+
 /// A configuration in which everything is as by default.
 pub fn plain_config() -> Config {
     let text = "programs: {p: {cmd: x}}".to_owned();
@@ -30,11 +60,12 @@ pub fn plain_config() -> Config {
 }
 
 fn draw_program(random: &mut Random, index: usize, plain: &ProgramSpec) -> ProgramSpec {
+    let autorestart = random.pick(&[Autorestart::Always, Autorestart::Unexpected, Autorestart::Never]);
     ProgramSpec {
         name: format!("p{index}"),
         numprocs: random.pick(&[0, 1, 1, 2, 3]),
         autostart: random.percent(70),
-        autorestart: random.pick(&[Autorestart::Always, Autorestart::Unexpected, Autorestart::Never]),
+        autorestart,
         exitcodes: random.pick(&[&[0][..], &[0, 2], &[]]).to_vec(),
         startretries: random.pick(&[0, 1, 2, 3]),
         starttime: random.pick(&[Duration::ZERO, NANOSECOND, SECOND, 3 * SECOND]),
@@ -43,8 +74,25 @@ fn draw_program(random: &mut Random, index: usize, plain: &ProgramSpec) -> Progr
         stopasgroup: random.percent(60),
         killasgroup: random.percent(60),
         priority: random.pick(&[1, 5, 5, 999]),
-        restart_delay: random.pick(&[None, None, Some(Duration::ZERO), Some(2 * SECOND)]),
+        restart_delay: draw_delay(random),
+        governance: draw_governance(random, autorestart),
         ..plain.clone()
+    }
+}
+
+fn draw_delay(random: &mut Random) -> Option<RestartDelay> {
+    let growing = RestartDelay { max: 4 * SECOND, ..RestartDelay::GROWING };
+    let constant = [Duration::ZERO, 2 * SECOND].map(RestartDelay::constant);
+    random.pick(&[None, None, None, Some(constant[0]), Some(constant[1]), Some(growing)])
+}
+
+fn draw_governance(random: &mut Random, autorestart: Autorestart) -> Governance {
+    let may_end = autorestart != Autorestart::Always && random.percent(25);
+    Governance {
+        max_restarts: random.pick(&[0, 0, 1, 2]),
+        window: random.pick(&[4 * SECOND, 20 * SECOND]),
+        kind: if may_end { Kind::Oneshot } else { Kind::Service },
+        exit_on_failure: random.percent(5),
     }
 }
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskmaster::config::{Autorestart, ProgramSpec};
+use taskmaster::config::{Autorestart, Kind, ProgramSpec};
 use taskmaster::signal::Signal;
 use taskmaster::supervisor::{ExitStatus, Scope};
 use taskmaster::time::Time;
@@ -15,8 +15,11 @@ use taskmaster::time::Time;
 pub struct Expected {
     pub spec: Arc<ProgramSpec>,
     pub name: String,
+    pub number: u32,
     /// Last told to run.
     pub is_wanted: bool,
+    /// It is to be gone as soon as it rests.
+    pub is_gone: bool,
     /// A process is owed; none has been asked for yet.
     is_queued: bool,
     /// A spawn was handed out; its outcome is not known.
@@ -33,12 +36,25 @@ pub struct Expected {
     failures: u32,
     /// Spawns since the last wish or the last proof.
     tries: u32,
+    /// The largest startretries since then.
+    retries_allowed: u32,
     /// What it is called when there is nothing else to say.
     rest: &'static str,
+    /// The wait by restart_delay before the present or last try.
+    last_wait: Option<Duration>,
+    /// When it was restarted after a run, since the last wish.
+    restarts: Vec<Time>,
+    /// When its present or last process was born.
+    last_born: Option<Time>,
+    /// How and when its processes ended, all of them.
+    pub ends: Vec<(Time, ExitStatus)>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Ending {
+    /// What the process was started by, if it was there when its end was decided: a reload may have
+    /// changed the rules since.
+    rules: Option<Arc<ProgramSpec>>,
     pub since: Time,
     /// When SIGKILL is due.
     pub due: Time,
@@ -51,8 +67,11 @@ impl Expected {
     pub fn new(spec: Arc<ProgramSpec>, number: u32) -> Expected {
         Expected {
             name: format!("{}:{number}", spec.name),
+            number,
+            retries_allowed: spec.startretries,
             spec,
             is_wanted: false,
+            is_gone: false,
             is_queued: false,
             is_handed_out: false,
             born: None,
@@ -63,6 +82,10 @@ impl Expected {
             failures: 0,
             tries: 0,
             rest: "STOPPED",
+            last_wait: None,
+            restarts: Vec::new(),
+            last_born: None,
+            ends: Vec::new(),
         }
     }
 
@@ -83,7 +106,7 @@ impl Expected {
 
     /// The one time at which something is due without further input. Not for what has been killed.
     pub fn deadline(&self) -> Option<Time> {
-        match (self.ending, self.born) {
+        match (&self.ending, self.born) {
             (Some(ending), _) => (!self.is_handed_out).then_some(ending.due),
             (None, Some(born)) => (!self.is_proven).then(|| born + self.spec.starttime),
             (None, None) => self.retry_at,
@@ -93,6 +116,54 @@ impl Expected {
     /// Whether there is a process, or may be one at any moment.
     pub fn is_occupied(&self) -> bool {
         self.is_handed_out || self.born.is_some() || self.is_group_left
+    }
+
+    /// Nothing is left but its place in the list.
+    pub fn is_at_rest(&self) -> bool {
+        !self.is_occupied() && !self.is_queued && self.retry_at.is_none()
+    }
+
+    /// A reload or `scale` took it away.
+    pub fn told_to_go(&mut self, now: Time) {
+        self.is_gone = true;
+        self.told_to_rest(now);
+    }
+
+    /// It was on its way out, and is wanted again, or at least allowed to stay.
+    pub fn told_to_stay(&mut self, runs: bool) {
+        self.is_gone = false;
+        if runs {
+            self.told_to_run();
+        }
+    }
+
+    /// A reload changed what its process is. Before the new values are in force; whether it is told
+    /// of the outcome.
+    pub fn told_to_renew(&mut self, now: Time, autostart: bool) -> bool {
+        if !self.is_wanted {
+            return false;
+        }
+        if self.is_at_rest() && self.rest == "EXITED" && !autostart {
+            return false;
+        }
+        if self.born.is_some() || self.is_handed_out {
+            self.end(now);
+        } else if !self.is_queued && self.ending.is_none() {
+            self.begin_anew();
+        }
+        true
+    }
+
+    /// Other values are in force.
+    pub fn adopt(&mut self, spec: &Arc<ProgramSpec>) {
+        if self.spec.restart_delay != spec.restart_delay {
+            self.last_wait = None;
+        }
+        self.spec = spec.clone();
+        self.retries_allowed = self.retries_allowed.max(spec.startretries);
+        if self.tries == 0 {
+            self.retries_allowed = spec.startretries;
+        }
     }
 
     pub fn told_to_run(&mut self) {
@@ -131,7 +202,8 @@ impl Expected {
     /// It is to end, beginning now unless it has begun already.
     pub fn end(&mut self, now: Time) {
         let due = now + self.spec.stoptime;
-        self.ending.get_or_insert(Ending { since: now, due, is_asked: false, is_killed: false });
+        let rules = self.born.map(|_| self.spec.clone());
+        self.ending.get_or_insert(Ending { rules, since: now, due, is_asked: false, is_killed: false });
     }
 
     /// No more patience: SIGKILL is due at once.
@@ -148,14 +220,16 @@ impl Expected {
     /// stopsignal that could be obeyed.
     pub fn signalled(&mut self, now: Time, sent: (Signal, Scope), is_hard: bool) -> Result<bool, String> {
         let (signal, scope) = sent;
-        let Self { spec, name, ending, .. } = self;
+        let Self { spec, name, ending, is_group_left, .. } = self;
         let Some(ending) = ending else {
             return Err(format!("{name}: SIG{signal} to what was not asked to end"));
         };
-        let is_request = signal == spec.stopsignal && !ending.is_asked && !is_hard;
+        let rules = ending.rules.as_ref().unwrap_or(spec);
+        let stopsignal = rules.stopsignal;
+        let is_request = signal == stopsignal && !ending.is_asked && !is_hard;
         let to_group = match signal {
-            Signal::KILL if !is_request => spec.killasgroup,
-            _ => spec.stopasgroup,
+            Signal::KILL if !is_request => spec.killasgroup || *is_group_left,
+            _ => rules.stopasgroup,
         };
         if to_group != (scope == Scope::Group) {
             return Err(format!("{name}: SIG{signal} to the wrong scope, {scope:?}"));
@@ -167,18 +241,19 @@ impl Expected {
         } else if signal != Signal::CONT {
             return Err(format!("{name}: SIG{signal} too early, or once too often"));
         }
-        Ok(signal == Signal::KILL && spec.stopsignal != Signal::KILL)
+        Ok(signal == Signal::KILL && stopsignal != Signal::KILL)
     }
 
     /// A process that is to end must have been told so.
     pub fn is_owed_a_signal(&self) -> bool {
-        self.born.is_some() && self.ending.is_some_and(|ending| !ending.is_asked && !ending.is_killed)
+        self.born.is_some()
+            && self.ending.as_ref().is_some_and(|ending| !ending.is_asked && !ending.is_killed)
     }
 
     /// SIGKILL should have been sent by now.
     pub fn is_overdue(&self, now: Time) -> bool {
         let is_there = self.born.is_some() || self.is_group_left;
-        is_there && self.ending.is_some_and(|ending| !ending.is_killed && ending.due <= now)
+        is_there && self.ending.as_ref().is_some_and(|ending| !ending.is_killed && ending.due <= now)
     }
 
     pub fn handed_out(&mut self) -> Result<(), String> {
@@ -190,7 +265,7 @@ impl Expected {
         }
         (self.is_queued, self.is_handed_out) = (false, true);
         self.tries += 1;
-        if self.tries > 1 + self.spec.startretries {
+        if self.tries > 1 + self.retries_allowed {
             return Err(format!("{}: spawned {} times for one wish", self.name, self.tries));
         }
         Ok(())
@@ -198,6 +273,7 @@ impl Expected {
 
     pub fn born(&mut self, now: Time) {
         (self.is_handed_out, self.born, self.is_proven) = (false, Some(now), false);
+        self.last_born = Some(now);
         match &mut self.ending {
             Some(ending) => ending.due = now + self.spec.stoptime,
             None => self.prove_if_due(now),
@@ -214,12 +290,15 @@ impl Expected {
             self.prove_if_due(now);
         }
         self.born = None;
+        self.ends.push((now, status));
         if self.ending.is_some() && self.spec.killasgroup {
             self.is_group_left = true;
         } else if self.ending.is_some() {
             self.ended();
         } else if self.is_proven {
             self.ran(now, status);
+        } else if self.spec.governance.kind == Kind::Oneshot && self.is_expected(status) {
+            (self.rest, self.failures) = ("EXITED", 0);
         } else {
             self.failed(now);
         }
@@ -247,6 +326,8 @@ impl Expected {
 
     fn begin_anew(&mut self) {
         (self.is_queued, self.retry_at, self.failures, self.tries) = (true, None, 0, 0);
+        self.retries_allowed = self.spec.startretries;
+        (self.last_wait, self.restarts) = (None, Vec::new());
     }
 
     fn ended(&mut self) {
@@ -264,20 +345,59 @@ impl Expected {
             self.rest = "FATAL";
         } else {
             let growing = Duration::from_secs(self.failures.into());
-            self.retry_at = Some(now + self.spec.restart_delay.unwrap_or(growing));
+            self.retry_at = Some(now + self.next_wait().unwrap_or(growing));
         }
     }
 
+    /// The configured wait doubles from one to the next, up to its limit; the reference knows no other
+    /// factors, and no jitter.
+    fn next_wait(&mut self) -> Option<Duration> {
+        let delay = self.spec.restart_delay?;
+        let wait = self
+            .last_wait
+            .map_or(delay.initial, |wait| if delay.factor > 1.0 { (wait * 2).min(delay.max) } else { wait });
+        self.last_wait = Some(wait);
+        Some(wait)
+    }
+
+    /// Whether its failure is to end everything.
+    pub fn ends_all(&self) -> bool {
+        self.rest == "FATAL" && self.state() == "FATAL" && self.spec.governance.exit_on_failure
+    }
+
+    fn is_expected(&self, status: ExitStatus) -> bool {
+        matches!(status, ExitStatus::Code(code) if self.spec.exitcodes.contains(&code))
+    }
+
     fn ran(&mut self, now: Time, status: ExitStatus) {
-        let is_expected = matches!(status, ExitStatus::Code(code) if self.spec.exitcodes.contains(&code));
+        let is_expected = self.is_expected(status);
         let comes_again = match self.spec.autorestart {
             Autorestart::Always => true,
             Autorestart::Unexpected => !is_expected,
             Autorestart::Never => false,
         };
-        match self.spec.restart_delay {
-            _ if !self.is_wanted || !comes_again => self.rest = "EXITED",
-            Some(delay) if delay > Duration::ZERO => self.retry_at = Some(now + delay),
+        if !self.is_wanted || !comes_again {
+            self.rest = "EXITED";
+            return;
+        }
+        let governance = &self.spec.governance;
+        // Counted while there is a limit, and by the window of the day: a reload may change both.
+        if governance.max_restarts > 0 {
+            let window = governance.window;
+            self.restarts.retain(|at| *at + window > now);
+            if self.restarts.len() >= governance.max_restarts as usize {
+                self.rest = "FATAL";
+                return;
+            }
+            self.restarts.push(now);
+        }
+        if let (Some(delay), Some(born)) = (self.spec.restart_delay, self.last_born)
+            && born + delay.max < now
+        {
+            self.last_wait = None;
+        }
+        match self.next_wait() {
+            Some(wait) if wait > Duration::ZERO => self.retry_at = Some(now + wait),
             Some(_) | None => self.is_queued = true,
         }
     }

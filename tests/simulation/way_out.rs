@@ -55,7 +55,10 @@ impl WayOut {
         let Some(since) = self.since.filter(|_| expected[&key].ending.is_none()) else { return Ok(()) };
         let priority = expected[&key].spec.priority;
         let has_its_time = |other: &Expected| {
-            other.ending.is_none_or(|ending| now < ending.since.max(since) + other.spec.stoptime + GRACE)
+            other
+                .ending
+                .as_ref()
+                .is_none_or(|ending| now < ending.since.max(since) + other.spec.stoptime + GRACE)
         };
         let in_front = expected
             .values()

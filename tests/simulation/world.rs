@@ -2,15 +2,16 @@
 //! and afterwards the three are compared.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use taskmaster::command::Order;
-use taskmaster::config::Config;
+use taskmaster::config::{Config, Kind, ProgramSpec};
 use taskmaster::signal::Signal;
 use taskmaster::slots::Key;
-use taskmaster::supervisor::{Action, Event, Run, Scope, Spawn, State, Supervisor};
+use taskmaster::supervisor::{Action, Event, PAST_RUNS_MAX, Run, Scope, Spawn, State, Supervisor};
 use taskmaster::time::Time;
 
-use crate::answers::Answers;
+use crate::answers::{Answers, Asked};
 use crate::kernel::{Kernel, Sent};
 use crate::reference::Expected;
 use crate::trace::Trace;
@@ -24,6 +25,8 @@ pub struct World<'t> {
     pub core: Supervisor,
     pub kernel: Kernel,
     pub expected: BTreeMap<Key, Expected>,
+    /// The programs in force, in their order.
+    pub programs: Vec<Arc<ProgramSpec>>,
     pub answers: Answers,
     pub way_out: WayOut,
     /// Spawns whose outcome has not been reported.
@@ -57,6 +60,7 @@ impl<'t> World<'t> {
             core,
             kernel: Kernel::default(),
             expected,
+            programs: config.programs.clone(),
             answers: Answers::default(),
             way_out: WayOut::default(),
             handed_out: Vec::new(),
@@ -99,7 +103,7 @@ impl<'t> World<'t> {
         }
         self.handle(Event::Tick)?;
         let is_late = |instance: &&Expected| {
-            instance.is_overdue(now) && instance.ending.is_some_and(|ending| ending.since < now)
+            instance.is_overdue(now) && instance.ending.as_ref().is_some_and(|ending| ending.since < now)
         };
         match self.expected.values().find(is_late) {
             Some(instance) => Err(format!("{}: SIGKILL is overdue", instance.name)),
@@ -136,6 +140,7 @@ impl<'t> World<'t> {
     pub fn report_spawn_failed(&mut self, run: Run) -> Kept {
         let now = self.now;
         self.expected_of(run)?.stillborn(now);
+        self.note_failure(run);
         self.handle(Event::SpawnFailed { run, reason: "out of luck".to_owned() })
     }
 
@@ -145,10 +150,18 @@ impl<'t> World<'t> {
         self.kernel.reported(pid);
         if let Event::Exited { run, status } = event {
             self.expected_of(run)?.exited(now, status);
+            self.note_failure(run);
         } else if let Event::GroupGone { run } = event {
             self.expected_of(run)?.group_gone();
         }
         self.handle(event)
+    }
+
+    /// What is FATAL may take all others along.
+    fn note_failure(&mut self, run: Run) {
+        if self.way_out.is_open() && self.expected.get(&run.instance).is_some_and(Expected::ends_all) {
+            self.way_out.begin(self.now, &mut self.expected);
+        }
     }
 
     /// A report about a process that is history: nothing may come of it.
@@ -171,10 +184,14 @@ impl<'t> World<'t> {
         for key in keys {
             let Some(instance) = self.expected.get_mut(key) else { continue };
             match &order {
-                Order::Start(_) if is_open => instance.told_to_run(),
-                Order::Restart(_) if is_open => instance.told_to_restart(now),
+                Order::Start(_) if is_open && !instance.is_gone => instance.told_to_run(),
+                Order::Restart(_) if is_open && !instance.is_gone => instance.told_to_restart(now),
                 Order::Stop(_) => instance.told_to_rest(now),
-                Order::Start(_) | Order::Restart(_) | Order::Signal(..) | Order::Shutdown => {}
+                Order::Start(_)
+                | Order::Restart(_)
+                | Order::Scale(..)
+                | Order::Signal(..)
+                | Order::Shutdown => {}
             }
         }
         let is_shutdown = order == Order::Shutdown;
@@ -182,7 +199,8 @@ impl<'t> World<'t> {
             self.way_out.begin(now, &mut self.expected);
         }
         let names = keys.iter().map(|key| self.expected[key].name.clone());
-        let request = self.answers.open(names, is_shutdown);
+        let kind = if is_shutdown { Asked::Shutdown } else { Asked::Plain };
+        let request = self.answers.open(names, kind);
         if matches!(order, Order::Signal(..)) {
             self.signalled_by_user = keys.iter().copied().collect();
         }
@@ -203,13 +221,23 @@ impl<'t> World<'t> {
         self.handle(Event::ShutdownSignal)
     }
 
-    fn handle(&mut self, event: Event) -> Kept {
+    /// A line for whoever reads the replay.
+    pub fn trace(&mut self, line: impl FnOnce() -> String) {
+        self.trace.note(self.now, line);
+    }
+
+    /// An instance of this name is there for the first time, or again.
+    pub fn meet(&mut self, name: &str) {
+        self.shown.insert(name.to_owned(), State::Stopped);
+    }
+
+    pub fn handle(&mut self, event: Event) -> Kept {
         self.trace.note(self.now, || format!("{event:?}"));
         self.core.handle(self.now, event);
         self.carry_out_and_compare()
     }
 
-    fn carry_out_and_compare(&mut self) -> Kept {
+    pub fn carry_out_and_compare(&mut self) -> Kept {
         self.steps += 1;
         self.began_to_stop.clear();
         while let Some(action) = self.core.poll_action() {
@@ -217,6 +245,8 @@ impl<'t> World<'t> {
             self.carry_out(action)?;
         }
         self.kernel.forget_reaped();
+        self.expected.retain(|_, instance| !(instance.is_gone && instance.is_at_rest()));
+        self.compare_list()?;
         self.compare()
     }
 
@@ -294,6 +324,10 @@ impl<'t> World<'t> {
             if instance.pid() != expected.born.and(latest) {
                 return broken("does not show the pid of its process");
             }
+            let past = instance.past_runs().iter().map(|run| (run.ended, run.status));
+            if !past.eq(expected.ends[expected.ends.len().saturating_sub(PAST_RUNS_MAX)..].iter().copied()) {
+                return broken("does not remember how its last processes ended");
+            }
             self.compare_deadline(*key, expected)?;
         }
         Ok(())
@@ -305,16 +339,18 @@ impl<'t> World<'t> {
             return Err(format!("{}: its deadline is not seen by the loop", expected.name));
         }
         // How long SIGKILL gets before it is repeated is the supervisor's own affair.
-        let is_killed = expected.ending.is_some_and(|ending| ending.is_killed);
+        let is_killed = expected.ending.as_ref().is_some_and(|ending| ending.is_killed);
         let is_right = if is_killed { armed.is_some() } else { armed == expected.deadline() };
         let wanted = expected.deadline();
         if is_right { Ok(()) } else { Err(format!("{}: deadline {armed:?}, not {wanted:?}", expected.name)) }
     }
 
-    /// Runs before the present ones.
+    /// Runs before the present ones, and those of instances that are gone.
     pub fn stale_runs(&self) -> Vec<Run> {
-        let before =
-            |run: &Run| run.incarnation.checked_sub(1).map(|incarnation| Run { incarnation, ..*run });
+        let before = |run: &Run| match self.expected.contains_key(&run.instance) {
+            true => run.incarnation.checked_sub(1).map(|incarnation| Run { incarnation, ..*run }),
+            false => Some(*run),
+        };
         self.latest.values().filter_map(before).collect()
     }
 
@@ -329,7 +365,9 @@ impl<'t> World<'t> {
                 return Err(format!("{}: left alone, it stays {}", instance.name, instance.state()));
             }
         }
-        self.is_answered()
+        // What is meant to end, but does not, keeps whoever waits for its end waiting.
+        let is_endless = |it: &Expected| it.spec.governance.kind == Kind::Oneshot && it.state() == "RUNNING";
+        if self.expected.values().any(is_endless) { Ok(()) } else { self.is_answered() }
     }
 
     /// The shutdown has come to its end, by `end`.

@@ -380,6 +380,67 @@ mod tests {
         assert_eq!(editor.text(), "stop worker:2 web:");
     }
 
+    /// Whatever a cat on the keyboard, a broken line or a hostile paste sends.
+    #[test]
+    fn no_bytes_break_it() {
+        use crate::command::{Names, complete};
+        use crate::io::console::painter::{Painter, Size};
+        let pieces: [&[u8]; 24] = [
+            b"\x1b",
+            b"[",
+            b"O",
+            b"200~",
+            b"201~",
+            b";5",
+            b"C",
+            b"D",
+            b"A",
+            b"B",
+            b"~",
+            b"3",
+            b"\t",
+            b"\x12",
+            b"\x1f",
+            b"\x19",
+            b"\x17",
+            b"\x7f",
+            b"stop w",
+            "日é".as_bytes(),
+            "e\u{301}".as_bytes(),
+            b"\xe6",
+            b"\xff",
+            b"\x03",
+        ];
+        let mut random: u64 = 1;
+        let mut below = |limit: usize| {
+            random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (random >> 33) as usize % limit
+        };
+        let names = Names { programs: vec![("web", 1), ("worker", 12)], states: &["RUNNING"] };
+        let mut editor = editor(&["stop web", "日本 worker:1", "start"]);
+        let mut decoder = Decoder::new();
+        let mut painter = Painter::new(Size { rows: 6, columns: 20 }, true);
+        for _ in 0..60_000 {
+            let bytes = match below(4) {
+                0 => vec![below(256) as u8],
+                _ => pieces[below(pieces.len())].to_vec(),
+            };
+            for key in decoder.feed(&bytes) {
+                match editor.press(key) {
+                    Asks::Complete(line) => editor.offer(&complete(&line, &names)),
+                    Asks::Run(line) => assert!(!line.contains(char::is_control), "{line:?}"),
+                    _ => {}
+                }
+            }
+            let frame = editor.frame(20);
+            assert!(!frame.line.contains(char::is_control) && !frame.ghost.contains(char::is_control));
+            if below(50) == 0 {
+                painter.resize(Size { rows: 1 + below(8), columns: 2 + below(30) });
+            }
+            painter.draw(&frame);
+        }
+    }
+
     #[test]
     fn a_long_list_is_cut() {
         let words: Vec<String> = (0..100).map(|number| format!("word{number}")).collect();

@@ -19,6 +19,8 @@ const STDIN: i32 = 0;
 /// What is typed or piped ahead of a command that is being waited for, in bytes or keys; more stays
 /// with the writer.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
+/// Keys that room is kept for; more is a paste, which is over at some time.
+const KEYS_KEPT: usize = 1024;
 /// Reads in search of one line; /dev/zero has none.
 const FILLS_MAX: usize = 16;
 
@@ -160,7 +162,7 @@ impl Input {
 
     fn take(&mut self, only_urgent: bool) -> Option<Read> {
         if let Some(keys) = &mut self.keys {
-            return if only_urgent { keys.take_urgent() } else { keys.ahead.pop_front() }.map(Read::Key);
+            return if only_urgent { keys.take_urgent() } else { keys.take() }.map(Read::Key);
         }
         match self.take_key() {
             None if !only_urgent => self.take_line().map(Read::Line),
@@ -231,6 +233,14 @@ impl Input {
 }
 
 impl Keys {
+    fn take(&mut self) -> Option<Key> {
+        let key = self.ahead.pop_front();
+        if key.is_none() && self.ahead.capacity() > KEYS_KEPT {
+            self.ahead = VecDeque::new();
+        }
+        key
+    }
+
     /// Ctrl-C drops what was typed ahead, as it does with a terminal's own; Ctrl-Z leaves it.
     fn take_urgent(&mut self) -> Option<Key> {
         let at = self.ahead.iter().position(|key| matches!(key, Key::Interrupt | Key::Suspend))?;

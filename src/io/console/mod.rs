@@ -6,7 +6,8 @@
 //!
 //! - `input`: bytes, lines, keys; `keys`: bytes to keys; `output`: what must not block; `terminal`: modes
 //! - `editor`: what keys do; `line`: the line itself; `history`; `painter`: pictures at the bottom of the
-//!   screen; `screen`: the editor with its picture; `progress`: the order that is waited for
+//!   screen; `screen`: the editor with its picture; `watch`: a table that is refreshed
+//! - `waits`: orders whose answers we take; `progress`: how far one of them is
 
 mod color;
 mod editor;
@@ -19,6 +20,8 @@ mod painter;
 mod progress;
 mod screen;
 mod terminal;
+mod waits;
+mod watch;
 
 use std::time::Duration;
 
@@ -26,24 +29,25 @@ use mio::Registry;
 
 use crate::command::{Completion, RequestId};
 use crate::time::Time;
-use crate::view::Line;
+use crate::view::{Line, Style};
 pub(crate) use color::ColorChoice;
 use editor::Asks;
 use input::{Input, Read};
 use keys::Key;
 use output::Output;
 use painter::Frame;
+pub(crate) use painter::paint;
 use progress::Progress;
 use screen::Screen;
 use terminal::{Editing, Terminal};
+pub(crate) use terminal::{columns, rows};
+use waits::{Heard, Left, Waits};
+use watch::Watch;
 
 /// Two Ctrl-C on an empty line within this time are `exit`.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 /// Commands that are answered in one turn of the loop, so that a long file of them cannot hold it.
 const LINES_PER_TURN: u32 = 16;
-/// Orders whose end is told after Ctrl-C left them.
-const LEFT_MAX: usize = 16;
-
 /// What the user wants of the loop.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Said {
@@ -66,10 +70,9 @@ pub(crate) struct Console {
     /// The editor, on a terminal that is not dumb.
     screen: Option<Screen>,
     had_controlling_terminal: bool,
-    /// The order whose answer the next command waits for.
-    waiting_for: Option<Progress>,
-    /// Orders that were waited for until Ctrl-C, the latest last.
-    left: Vec<Progress>,
+    waits: Waits,
+    /// `status -w`, until a key is pressed.
+    watch: Option<Watch>,
     last_interrupt: Option<Time>,
     lines_left: u32,
     /// The SIGCONT that ended our own stop is still to be told.
@@ -105,8 +108,8 @@ impl Console {
             output,
             is_interactive,
             screen,
-            waiting_for: None,
-            left: Vec::new(),
+            waits: Waits::default(),
+            watch: None,
             last_interrupt: None,
             lines_left: 0,
             has_suspended: false,
@@ -140,7 +143,7 @@ impl Console {
 
     /// While a command is waited for, only a terminal is read: for the keys that leave the wait.
     fn may_read(&self) -> bool {
-        let is_free = self.waiting_for.is_none() && !self.output.is_clogged();
+        let is_free = !self.waits.is_waiting() && !self.output.is_clogged();
         is_free || (self.terminal.is_some() && self.input.is_unread())
     }
 
@@ -154,7 +157,7 @@ impl Console {
                 self.input.pause();
                 return None;
             }
-            let is_waiting = self.waiting_for.is_some();
+            let is_waiting = self.waits.is_waiting();
             match self.input.next(registry, is_waiting) {
                 Read::Line(line) => {
                     self.lines_left -= 1;
@@ -182,6 +185,7 @@ impl Console {
                 Read::Closed => {
                     self.terminal = None;
                     self.screen = None;
+                    self.watch = None;
                     self.is_interactive = false;
                     return None;
                 }
@@ -193,6 +197,12 @@ impl Console {
     /// A key for the editor, or, while a command is waited for, Ctrl-C or Ctrl-Z.
     fn press(&mut self, key: Key, now: Time) -> Option<Said> {
         let screen = self.screen.as_mut()?;
+        if let Some(watch) = self.watch.take() {
+            // What was seen last stays.
+            let rows = screen.rows().saturating_sub(1);
+            watch.lines.iter().take(rows).for_each(|line| screen.print(&mut self.output, line));
+            return None;
+        }
         let before = screen.editor.text().to_owned();
         match screen.press(key) {
             Asks::Nothing => {}
@@ -203,7 +213,7 @@ impl Console {
                 return Some(Said::Line(line));
             }
             Asks::Interrupt { line_was_empty } => {
-                if self.waiting_for.is_none() {
+                if !self.waits.is_waiting() {
                     screen.commit(&mut self.output, &format!("{before}^C"));
                 }
                 return self.interrupted(line_was_empty, now);
@@ -240,7 +250,7 @@ impl Console {
             screen.forget();
             screen.resize();
         }
-        if self.waiting_for.is_none() {
+        if !self.waits.is_waiting() {
             self.prompt();
         }
     }
@@ -267,13 +277,10 @@ impl Console {
     }
 
     fn interrupted(&mut self, line_was_empty: bool, now: Time) -> Option<Said> {
-        if let Some(progress) = self.waiting_for.take() {
-            if self.left.len() == LEFT_MAX {
-                self.left.remove(0);
-            }
-            self.left.push(progress);
+        let left = self.waits.leave();
+        if left == Left::Order {
             self.say("(the action goes on; 'status' shows how far it is)");
-        } else if line_was_empty {
+        } else if left == Left::Nothing && line_was_empty {
             if self.last_interrupt.is_some_and(|at| now - at <= LEAVE_WITHIN) {
                 return Some(Said::Leave);
             }
@@ -284,45 +291,63 @@ impl Console {
         None
     }
 
-    /// The next command is read when this order, which is about so many instances, is done.
-    pub(crate) fn wait_for(&mut self, request: RequestId, command: &str, total: usize) {
+    /// The next command is read when this order is done, which is about so many instances, where that is
+    /// known.
+    pub(crate) fn wait_for(&mut self, request: RequestId, command: &str, total: Option<usize>) {
+        let progress = Progress::new(request, command.to_owned());
         // Whoever reads the answers by a program wants each of them.
-        let total = if self.screen.is_some() { total } else { 0 };
-        self.waiting_for = Some(Progress::new(request, command.to_owned(), total));
+        self.waits.begin(if self.screen.is_some() { progress.folding(total) } else { progress });
     }
 
-    /// A line of an answer, and whether it is shown. Of an order that nobody waits for any more,
-    /// failures are told all the same.
+    /// The same for an answer that goes on until the user leaves it.
+    pub(crate) fn wait_for_stream(&mut self, request: RequestId, command: &str) {
+        self.waits.begin_stream(Progress::new(request, command.to_owned()));
+    }
+
+    /// Whether this is still waited for: Ctrl-C leaves it.
+    pub(crate) fn waits_for(&self, request: RequestId) -> bool {
+        self.waits.is_current(request)
+    }
+
+    /// Whether it should be told more, or has enough to write.
+    pub(crate) fn takes_more(&self) -> bool {
+        !self.output.is_clogged()
+    }
+
+    /// A line of an answer, and whether it is for us and seen, now or in a count.
     pub(crate) fn reply(&mut self, request: RequestId, line: &str) -> bool {
-        let is_waited_for = self.waiting_for.as_ref().is_some_and(|progress| progress.request == request);
-        let mut open = self.waiting_for.iter_mut().chain(&mut self.left);
-        let Some(progress) = open.find(|progress| progress.request == request) else { return false };
-        let shown = progress.take(line);
-        let is_shown = is_waited_for || line.starts_with("ERROR ");
-        match shown.filter(|_| is_shown) {
-            Some(shown) if is_waited_for => self.say(&shown),
-            Some(shown) => self.tell(&shown),
-            None => {}
-        }
-        if let Some(screen) = &mut self.screen {
-            screen.mark_stale();
-        }
-        is_shown
+        let Some(heard) = self.waits.reply(request, line) else { return false };
+        let is_seen = heard.is_waited_for || !heard.lines.is_empty();
+        self.hear(heard);
+        is_seen
     }
 
     /// An answer is complete.
     pub(crate) fn done(&mut self, request: RequestId) {
-        if let Some(progress) = self.waiting_for.take_if(|progress| progress.request == request) {
-            for line in progress.summary() {
-                self.say(&line);
+        if let Some(heard) = self.waits.done(request) {
+            let was_waited_for = heard.is_waited_for;
+            self.hear(heard);
+            if was_waited_for {
+                self.prompt();
             }
-            self.prompt();
-        } else if let Some(at) = self.left.iter().position(|progress| progress.request == request) {
-            let progress = self.left.remove(at);
-            for line in progress.summary().iter().filter(|line| line.starts_with("ERROR ")) {
-                self.tell(line);
-            }
-            self.tell(&format!("(done: {})", progress.command.trim()));
+        }
+    }
+
+    /// Everything is being stopped, and so many processes are left.
+    pub(crate) fn count_down(&mut self, left: usize) {
+        if let Some(screen) = &mut self.screen
+            && self.waits.count_down(left)
+        {
+            screen.mark_stale();
+        }
+    }
+
+    fn hear(&mut self, heard: Heard) {
+        for line in &heard.lines {
+            if heard.is_waited_for { self.say(line) } else { self.tell(line) }
+        }
+        if let Some(screen) = &mut self.screen {
+            screen.mark_stale();
         }
     }
 
@@ -333,6 +358,22 @@ impl Console {
             Some(screen) => screen.print(&mut self.output, line),
             None => self.warn(&line.text()),
         }
+    }
+
+    /// An answer in styles, for a person.
+    pub(crate) fn show(&mut self, lines: &[Line]) {
+        for line in lines {
+            match &mut self.screen {
+                Some(screen) => screen.print(&mut self.output, line),
+                None => self.output.line(&line.text()),
+            }
+        }
+        self.prompt();
+    }
+
+    /// The columns of the terminal.
+    pub(crate) fn columns(&self) -> usize {
+        terminal::columns()
     }
 
     /// Whether there is somebody to talk with.
@@ -358,7 +399,7 @@ impl Console {
     fn tell(&mut self, text: &str) {
         if self.output.is_clogged() {
             // The terminal takes nothing; the log has it.
-        } else if self.screen.is_some() || self.is_prompt_due || self.waiting_for.is_some() {
+        } else if self.screen.is_some() || self.is_prompt_due || self.waits.is_waiting() {
             self.say(text);
         } else {
             self.output.line_above_prompt(text, editor::PROMPT);
@@ -367,10 +408,9 @@ impl Console {
 
     /// One line, above what is being typed.
     fn say(&mut self, line: &str) {
-        if let Some(screen) = &mut self.screen {
-            screen.erase(&mut self.output);
-        }
-        self.output.line(line);
+        let Some(screen) = &mut self.screen else { return self.output.line(line) };
+        let style = if line.starts_with("ERROR ") { Style::Bad } else { Style::Plain };
+        screen.print(&mut self.output, &Line(vec![(style, line.to_owned())]));
     }
 
     /// Whether the terminal that we were started on has gone.
@@ -385,16 +425,18 @@ impl Console {
             self.output.text(editor::PROMPT);
         }
         if let Some(screen) = &mut self.screen
+            && screen.is_stale()
             && !self.output.is_clogged()
             && terminal::is_in_foreground()
         {
-            let other = self.waiting_for.as_ref().map(|progress| Frame::of(progress.line()));
+            let other = match &self.watch {
+                _ if self.waits.is_waiting() => Some(Frame::of(self.waits.line())),
+                Some(watch) => Some(Frame::watched(&watch.lines)),
+                None => None,
+            };
             screen.draw(&mut self.output, other.as_ref());
         }
-        if self.is_interactive && terminal::stops_writers() {
-            // We would be stopped with all that we supervise; the log has it.
-            self.output.drop_all();
-        }
+        self.spare_background();
         self.output.flush(registry);
     }
 
@@ -403,7 +445,16 @@ impl Console {
         if let Some(screen) = &mut self.screen {
             screen.leave(&mut self.output);
         }
+        self.spare_background();
         self.output.finish();
+    }
+
+    /// With `stty tostop` a job in the background is stopped for writing, and all that we supervise
+    /// would be without us. The log has what is dropped here.
+    fn spare_background(&mut self) {
+        if self.is_interactive && self.output.has_more() && terminal::stops_writers() {
+            self.output.drop_all();
+        }
     }
 
     fn prompt(&mut self) {

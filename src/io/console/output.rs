@@ -76,6 +76,11 @@ impl Output {
         self.text(prompt);
     }
 
+    /// Whether something is still to be written.
+    pub(super) fn has_more(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     /// Forgets what was not written.
     pub(super) fn drop_all(&mut self) {
         self.queue.clear();
@@ -132,6 +137,10 @@ impl Output {
             }
         }
         self.queue.drain(..written);
+        if self.queue.is_empty() && self.queue.capacity() > QUEUE_BYTES_MAX {
+            // A table of 5,000 rows is not kept room for.
+            self.queue = Vec::new();
+        }
         self.queue.is_empty()
     }
 }

@@ -27,6 +27,12 @@ impl Frame {
         let line = line.map_or_else(String::new, |line| harmless(&line));
         Frame { cursor: line.len(), line, ..Frame::default() }
     }
+
+    /// A table that is refreshed.
+    pub(super) fn watched(lines: &[Line]) -> Frame {
+        let head = "every second; any key ends this".to_owned();
+        Frame { below: lines.to_vec(), ..Frame::of(Some(head)) }
+    }
 }
 
 /// Rows and columns of a terminal.
@@ -153,10 +159,20 @@ impl Painter {
     }
 
     fn styled(&self, style: Style, text: &str) -> String {
-        match code(style).filter(|_| self.has_color && !text.is_empty()) {
-            Some(code) => format!("\x1b[{code}m{text}\x1b[m"),
-            None => text.to_owned(),
-        }
+        if self.has_color { in_style(style, text) } else { text.to_owned() }
+    }
+}
+
+/// A line for a terminal, without control characters but those of its colours.
+pub(crate) fn paint(line: &Line, has_color: bool) -> String {
+    let style_of = |style| if has_color { style } else { Style::Plain };
+    line.0.iter().map(|(style, text)| in_style(style_of(*style), &harmless(text))).collect()
+}
+
+fn in_style(style: Style, text: &str) -> String {
+    match code(style).filter(|_| !text.is_empty()) {
+        Some(code) => format!("\x1b[{code}m{text}\x1b[m"),
+        None => text.to_owned(),
     }
 }
 

@@ -42,6 +42,10 @@ impl Screen {
         self.is_stale = true;
     }
 
+    pub(super) fn rows(&self) -> usize {
+        self.painter.size().rows
+    }
+
     /// Makes room for what is printed above.
     pub(super) fn erase(&mut self, output: &mut Output) {
         output.text(&self.painter.erase());
@@ -82,11 +86,14 @@ impl Screen {
         self.is_stale = true;
     }
 
-    /// Draws what is to be seen, if that is not there already: the line, or `other`.
+    /// Whether what is to be seen is not there already.
+    pub(super) fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
+    /// Draws what is to be seen: the line, or `other`.
     pub(super) fn draw(&mut self, output: &mut Output, other: Option<&Frame>) {
-        if !std::mem::take(&mut self.is_stale) {
-            return;
-        }
+        self.is_stale = false;
         if !std::mem::replace(&mut self.is_claimed, true) {
             output.text(PASTE_ON);
         }
@@ -100,9 +107,11 @@ impl Screen {
 
     /// Gives the terminal back, below what is typed.
     pub(super) fn leave(&mut self, output: &mut Output) {
-        if self.painter.is_drawn() {
-            let text = self.editor.text().to_owned();
+        let text = self.editor.text().to_owned();
+        if self.painter.is_drawn() && !text.is_empty() {
             self.commit(output, &text);
+        } else {
+            self.erase(output);
         }
         if std::mem::take(&mut self.is_claimed) {
             output.text(PASTE_OFF);

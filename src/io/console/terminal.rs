@@ -130,6 +130,16 @@ pub(super) fn size() -> Size {
     Size { rows: or(found.ws_row, 24), columns: or(found.ws_col, 80).max(2) }
 }
 
+/// The columns of the terminal that we write to.
+pub(crate) fn columns() -> usize {
+    size().columns
+}
+
+/// The rows of the terminal that we write to.
+pub(crate) fn rows() -> usize {
+    size().rows
+}
+
 /// Whether a job in the background would be stopped for writing to the terminal (`stty tostop`).
 pub(super) fn stops_writers() -> bool {
     !is_in_foreground()

@@ -1,14 +1,14 @@
-//! One connection: heads in, answers out, one after the other.
+//! One connection: requests in, answers out, one after the other.
 
 use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use mio::event::Source as _;
-use mio::net::TcpStream;
-use mio::{Interest, Registry, Token};
+use mio::{Registry, Token};
 
-use crate::http::{self, HEAD_BYTES_MAX, Refusal, Request, Response};
+use super::peer::Peer;
+use crate::http::{self, Face, HEAD_BYTES_MAX, Refusal, Request, Response};
+use crate::io::clock;
 
 /// A head must be complete this long after it was begun or the connection was opened, however busily
 /// its bytes trickle in; also how long an idle connection is kept.
@@ -21,10 +21,14 @@ const LINGER: Duration = Duration::from_secs(1);
 /// A peer that goes on sending after a refusal is heard out this far, in bytes.
 const LINGER_BYTES_MAX: usize = 256 * 1024;
 
+/// What may wait to be read by the peer of a stream; who lets more come together is dropped. The state
+/// of ten thousand instances has about 3 MB.
+const STREAM_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// What a connection needs next.
 pub(super) enum Progress {
     /// An answer to this request.
-    Request(Request),
+    Request(Box<Request>),
     /// An event; the clock runs on.
     Waiting,
     /// An event, within this time from now.
@@ -35,8 +39,10 @@ pub(super) enum Progress {
 
 /// A connection.
 pub(super) struct Connection {
-    stream: TcpStream,
+    peer: Peer,
     phase: Phase,
+    /// A request whose body is still to come, and the length of that.
+    begun: Option<(Box<Request>, usize)>,
     input: Vec<u8>,
     /// How much of the input was searched for the end of a head.
     searched: usize,
@@ -54,15 +60,18 @@ enum Phase {
     /// The loop is making the answer.
     Answering,
     Writing,
+    /// The answer goes on until the peer leaves.
+    Streaming,
     /// Said all; waits for the peer to close.
     Lingering,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream) -> Connection {
+    pub(super) fn new(peer: Peer) -> Connection {
         Connection {
-            stream,
+            peer,
             phase: Phase::New,
+            begun: None,
             input: Vec::new(),
             searched: 0,
             output: Vec::new(),
@@ -73,11 +82,31 @@ impl Connection {
     }
 
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        self.stream.register(registry, token, Interest::READABLE | Interest::WRITABLE)
+        self.peer.register(registry, token)
     }
 
     pub(super) fn deregister(&mut self, registry: &Registry) {
-        let _ = self.stream.deregister(registry);
+        self.peer.deregister(registry);
+    }
+
+    /// Where it came in.
+    pub(super) fn face(&self) -> Face {
+        self.peer.face()
+    }
+
+    /// Both ends' addresses, of a TCP connection: the peer's and ours.
+    pub(super) fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.peer.addresses()
+    }
+
+    /// Whether somebody works on an answer for it, or sends it a stream.
+    pub(super) fn is_served(&self) -> bool {
+        matches!(self.phase, Phase::Answering | Phase::Streaming)
+    }
+
+    /// Whether a stream has taken all that it was sent.
+    pub(super) fn has_taken_all(&self) -> bool {
+        self.output.is_empty()
     }
 
     /// Whether it has not made a request that is being answered.
@@ -90,14 +119,51 @@ impl Connection {
         match self.phase {
             // What comes while we answer stays in the socket; reading goes on after the answer.
             Phase::Answering => Progress::Waiting,
-            Phase::New | Phase::ReadingHead | Phase::Writing | Phase::Lingering => self.advance(),
+            Phase::New | Phase::ReadingHead | Phase::Writing | Phase::Streaming | Phase::Lingering => {
+                self.advance()
+            }
         }
     }
 
     /// Sends an answer.
     pub(super) fn respond(&mut self, request: &Request, response: &Response) -> Progress {
-        self.keep_alive &= request.keep_alive;
-        self.send(response, request.method != "HEAD")
+        self.keep_alive &= request.keep_alive && !response.is_stream();
+        let is_head = request.method == "HEAD";
+        if !response.is_stream() || is_head {
+            return self.send(response, !is_head);
+        }
+        self.output = response.encode(true, false, &clock::http_date());
+        self.written = 0;
+        self.phase = Phase::Streaming;
+        self.stream()
+    }
+
+    /// Sends more of a stream.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Progress {
+        if self.phase != Phase::Streaming {
+            return Progress::Waiting;
+        }
+        if self.output.len() - self.written + bytes.len() > STREAM_BYTES_MAX {
+            return Progress::Over;
+        }
+        if self.written > 0 {
+            self.output.drain(..self.written);
+            self.written = 0;
+        }
+        self.output.extend_from_slice(bytes);
+        self.stream()
+    }
+
+    /// Ends a stream, as soon as the peer has taken what it was sent.
+    pub(super) fn finish(&mut self) -> Progress {
+        if self.phase != Phase::Streaming {
+            return Progress::Waiting;
+        }
+        self.phase = Phase::Writing;
+        match self.write() {
+            Progress::Waiting => Progress::WaitingAtMost(WRITE_WITHIN),
+            progress => progress,
+        }
     }
 
     /// The time for what it was doing is over.
@@ -106,9 +172,12 @@ impl Connection {
             Phase::ReadingHead if !self.input.is_empty() => {
                 self.refuse(Refusal { status: 408, reason: "the request took too long" })
             }
-            Phase::New | Phase::ReadingHead | Phase::Answering | Phase::Writing | Phase::Lingering => {
-                Progress::Over
-            }
+            Phase::New
+            | Phase::ReadingHead
+            | Phase::Answering
+            | Phase::Writing
+            | Phase::Streaming
+            | Phase::Lingering => Progress::Over,
         }
     }
 
@@ -117,43 +186,66 @@ impl Connection {
         match self.phase {
             Phase::New => {
                 self.phase = Phase::ReadingHead;
-                match self.read_head() {
+                match self.read_request() {
                     Progress::Waiting => Progress::WaitingAtMost(HEAD_WITHIN),
                     progress => progress,
                 }
             }
-            Phase::ReadingHead => self.read_head(),
+            Phase::ReadingHead => self.read_request(),
             Phase::Writing => self.write(),
+            Phase::Streaming => self.stream(),
             Phase::Lingering => self.linger(),
             Phase::Answering => Progress::Waiting,
         }
     }
 
-    fn read_head(&mut self) -> Progress {
+    fn read_request(&mut self) -> Progress {
         loop {
-            if let Some(length) = http::head_length(&self.input, self.searched) {
-                let head: Vec<u8> = self.input.drain(..length).collect();
-                self.searched = 0;
-                return match http::parse(&head) {
-                    Ok(request) => {
-                        self.phase = Phase::Answering;
-                        Progress::Request(request)
-                    }
-                    Err(refusal) => self.refuse(refusal),
-                };
-            }
-            self.searched = self.input.len();
-            if self.input.len() >= HEAD_BYTES_MAX {
-                return self.refuse(Refusal { status: 431, reason: "the request head is too large" });
+            match self.take_request() {
+                Ok(Some(request)) => {
+                    self.phase = Phase::Answering;
+                    return Progress::Request(request);
+                }
+                Ok(None) => {}
+                Err(refusal) => return self.refuse(refusal),
             }
             let mut chunk = [0; 4096];
-            let room = chunk.len().min(HEAD_BYTES_MAX - self.input.len());
-            match self.stream.read(&mut chunk[..room]) {
+            match self.peer.read(&mut chunk) {
                 Ok(0) => return Progress::Over,
                 Ok(count) => self.input.extend_from_slice(&chunk[..count]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Waiting,
                 Err(_) => return Progress::Over,
+            }
+        }
+    }
+
+    /// The next request, if all of it has been read.
+    fn take_request(&mut self) -> Result<Option<Box<Request>>, Refusal> {
+        if self.begun.is_none() {
+            let Some(length) = http::head_length(&self.input, self.searched) else {
+                self.searched = self.input.len();
+                return match self.input.len() > HEAD_BYTES_MAX {
+                    true => Err(Refusal { status: 431, reason: "the request head is too large" }),
+                    false => Ok(None),
+                };
+            };
+            if length > HEAD_BYTES_MAX {
+                return Err(Refusal { status: 431, reason: "the request head is too large" });
+            }
+            let head: Vec<u8> = self.input.drain(..length).collect();
+            self.searched = 0;
+            let (request, body_length) = http::parse(&head, self.peer.face())?;
+            self.begun = Some((Box::new(request), body_length));
+        }
+        match self.begun.take() {
+            Some((mut request, length)) if self.input.len() >= length => {
+                request.body = self.input.drain(..length).collect();
+                Ok(Some(request))
+            }
+            begun => {
+                self.begun = begun;
+                Ok(None)
             }
         }
     }
@@ -164,7 +256,7 @@ impl Connection {
     }
 
     fn send(&mut self, response: &Response, with_body: bool) -> Progress {
-        self.output = response.encode(with_body, self.keep_alive);
+        self.output = response.encode(with_body, self.keep_alive, &clock::http_date());
         self.written = 0;
         self.phase = Phase::Writing;
         match self.write() {
@@ -174,21 +266,16 @@ impl Connection {
     }
 
     fn write(&mut self) -> Progress {
-        while self.written < self.output.len() {
-            match self.stream.write(&self.output[self.written..]) {
-                Ok(count) => self.written += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Waiting,
-                Err(_) => return Progress::Over,
-            }
+        match self.write_some() {
+            Some(true) => {}
+            Some(false) => return Progress::Waiting,
+            None => return Progress::Over,
         }
-        // An idle connection keeps no buffers.
-        self.output = Vec::new();
         if self.keep_alive {
             self.phase = Phase::New;
             return self.advance();
         }
-        if self.stream.shutdown(Shutdown::Write).is_err() {
+        if self.peer.shut_down_writing().is_err() {
             return Progress::Over;
         }
         self.phase = Phase::Lingering;
@@ -198,10 +285,44 @@ impl Connection {
         }
     }
 
+    /// Whether all is written; `None` if the peer is gone.
+    fn write_some(&mut self) -> Option<bool> {
+        while self.written < self.output.len() {
+            match self.peer.write(&self.output[self.written..]) {
+                Ok(count) => self.written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Some(false),
+                Err(_) => return None,
+            }
+        }
+        // An idle connection keeps no buffers.
+        self.output = Vec::new();
+        self.written = 0;
+        Some(true)
+    }
+
+    /// Writes what there is of a stream, and notices when its reader has left. What the reader says
+    /// is not listened to, but it may not say much.
+    fn stream(&mut self) -> Progress {
+        let mut chunk = [0; 1024];
+        while self.lingered < LINGER_BYTES_MAX {
+            match self.peer.read(&mut chunk) {
+                Ok(0) => return Progress::Over,
+                Ok(count) => self.lingered += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return if self.write_some().is_some() { Progress::Waiting } else { Progress::Over };
+                }
+                Err(_) => return Progress::Over,
+            }
+        }
+        Progress::Over
+    }
+
     fn linger(&mut self) -> Progress {
         let mut chunk = [0; 4096];
         while self.lingered < LINGER_BYTES_MAX {
-            match self.stream.read(&mut chunk) {
+            match self.peer.read(&mut chunk) {
                 Ok(0) => return Progress::Over,
                 Ok(count) => self.lingered += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

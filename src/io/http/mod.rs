@@ -1,70 +1,100 @@
-//! The sockets of the dashboard: listening, reading heads, writing answers, with a bound on
-//! everything that a slow or hostile peer could make us keep.
+//! The sockets of the HTTP server: listening, reading requests, writing answers, with a bound on
+//! everything that a slow or hostile peer could make us keep. Two faces share it: TCP, and the control
+//! socket.
 
 mod connection;
+mod control_socket;
+mod peer;
+mod peer_uid;
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use mio::net::TcpListener;
 use mio::{Interest, Registry};
+use nix::libc;
 
 use super::reason::reason;
 use super::token::Source;
-use crate::http::{Request, Response};
+use crate::http::{Face, Request, Response};
 use crate::slots::{Key, Slots};
 use crate::time::Time;
 use crate::timers::Timers;
 use connection::{Connection, Progress};
+use control_socket::ControlSocket;
+use peer::Peer;
+
+pub(crate) use control_socket::Refused;
 
 /// A failed bind, and an accept without descriptors, are tried again after this time.
 const RETRY_AFTER: Duration = Duration::from_secs(3);
-/// Connections at one time. A further one takes the place of one that says nothing, or waits in the
-/// kernel's queue.
-const CONNECTIONS_MAX: usize = 128;
+/// Connections over TCP at one time. A further one takes the place of one that says nothing, or waits
+/// in the kernel's queue.
+const TCP_MAX: usize = 256;
+/// Connections at the control socket, which strangers cannot use up.
+const UNIX_MAX: usize = 64;
 
 /// The server.
 pub(crate) struct Server {
-    address: SocketAddr,
-    listener: Option<TcpListener>,
+    address: Option<SocketAddr>,
+    tcp: Option<TcpListener>,
+    control: Option<ControlSocket>,
     /// When to bind, or to accept, again.
     retry_at: Option<Time>,
     connections: Slots<Connection>,
+    /// How many of them came over TCP.
+    tcp_connections: usize,
     timers: Timers,
-    requests: VecDeque<(Key, Request)>,
+    requests: VecDeque<(Key, Box<Request>)>,
+    /// Connections that left while they were being served.
+    departed: Vec<Key>,
+    /// Given up for a moment when there are no descriptors left, so that whoever waits at the door can
+    /// be let in and shown out, instead of waking us again and again.
+    spare: Option<File>,
+    /// Whether that has been told of.
+    is_short: bool,
 }
 
 impl Server {
-    /// Nothing is bound yet.
-    pub(crate) fn new(address: SocketAddr) -> Server {
+    /// Nothing is bound yet. With an `address` it is to listen on TCP.
+    pub(crate) fn new(address: Option<SocketAddr>) -> Server {
         Server {
             address,
-            listener: None,
+            tcp: None,
+            control: None,
             retry_at: None,
             connections: Slots::new(),
+            tcp_connections: 0,
             timers: Timers::new(),
             requests: VecDeque::new(),
+            departed: Vec::new(),
+            spare: open_spare(),
+            is_short: false,
         }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// Where it listens, or tries to, on TCP.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
-    /// Binds, or arranges for another try.
+    /// Listens on TCP, or arranges for another try.
     ///
     /// # Errors
     /// Why the address cannot be had now.
     pub(crate) fn bind(&mut self, registry: &Registry, now: Time) -> io::Result<()> {
-        let bound = TcpListener::bind(self.address).and_then(|mut listener| {
+        let Some(address) = self.address else { return Ok(()) };
+        let bound = TcpListener::bind(address).and_then(|mut listener| {
             registry.register(&mut listener, Source::HttpListener.token(), Interest::READABLE)?;
             Ok(listener)
         });
         match bound {
             Ok(listener) => {
-                self.listener = Some(listener);
+                self.tcp = Some(listener);
                 self.retry_at = None;
                 Ok(())
             }
@@ -75,8 +105,30 @@ impl Server {
         }
     }
 
+    /// Goes to another address; `None` is nowhere. Connections that are open stay so.
+    pub(crate) fn move_to(&mut self, registry: &Registry, address: Option<SocketAddr>) {
+        if let Some(mut listener) = self.tcp.take() {
+            let _ = registry.deregister(&mut listener);
+        }
+        self.retry_at = None;
+        self.address = address;
+    }
+
+    /// Listens at the control socket, instead of at another one.
+    pub(crate) fn bind_control(&mut self, registry: &Registry, path: &Path) -> Result<(), Refused> {
+        let mut control = ControlSocket::bind(path)?;
+        let token = Source::ControlListener.token();
+        registry
+            .register(&mut control.listener, token, Interest::READABLE)
+            .map_err(|error| Refused::Trouble(reason(&error)))?;
+        if let Some(mut old) = self.control.replace(control) {
+            let _ = registry.deregister(&mut old.listener);
+        }
+        Ok(())
+    }
+
     pub(crate) fn is_bound(&self) -> bool {
-        self.listener.is_some()
+        self.tcp.is_some()
     }
 
     /// When [`Server::fire`] is needed next.
@@ -88,38 +140,38 @@ impl Server {
     pub(crate) fn fire(&mut self, registry: &Registry, now: Time) -> bool {
         while let Some(index) = self.timers.pop_due(now) {
             let Some(key) = self.connections.key_at(index) else { continue };
-            let progress = match self.connections.get_mut(key) {
-                Some(connection) => connection.time_is_up(),
-                None => continue,
-            };
-            self.follow(registry, now, key, progress);
+            self.act(registry, now, key, Connection::time_is_up);
         }
         if self.retry_at.is_none_or(|at| at > now) {
             return false;
         }
         self.retry_at = None;
+        self.accept(registry, now, Face::Unix);
         if self.is_bound() {
-            self.accept(registry, now);
+            self.accept(registry, now, Face::Tcp);
             return false;
         }
-        self.bind(registry, now).is_ok()
+        self.address.is_some() && self.bind(registry, now).is_ok()
     }
 
     /// Takes in whoever waits at the door.
-    pub(crate) fn accept(&mut self, registry: &Registry, now: Time) {
+    pub(crate) fn accept(&mut self, registry: &Registry, now: Time, face: Face) {
         loop {
-            let is_full = self.connections.len() >= CONNECTIONS_MAX;
-            let oldest = self.longest_unheard().filter(|_| is_full);
-            let Some(listener) = self.listener.as_ref().filter(|_| !is_full || oldest.is_some()) else {
-                return;
+            let oldest = match self.has_room(face) {
+                true => None,
+                false => match self.longest_unheard(face) {
+                    Some(oldest) => Some(oldest),
+                    None => return,
+                },
             };
-            let stream = match listener.accept() {
-                Ok((stream, _)) => stream,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            let peer = match self.next_peer(face) {
+                Ok(Some(peer)) => peer,
+                Ok(None) => return,
                 // The peer gave up before we came; the next one may be fine.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+                Err(error) if is_shortage(&error) && self.show_out(face) => continue,
                 Err(error) => {
-                    log::warn!("the dashboard cannot accept a connection: {}", reason(&error));
+                    log::warn!("cannot accept a connection: {}", reason(&error));
                     self.retry_at = Some(now + RETRY_AFTER);
                     return;
                 }
@@ -127,27 +179,62 @@ impl Server {
             if let Some(oldest) = oldest {
                 self.close(registry, oldest);
             }
-            let key = self.connections.insert(Connection::new(stream));
-            let Some(connection) = self.connections.get_mut(key) else { continue };
-            if connection.register(registry, Source::HttpConnection(key).token()).is_err() {
-                self.connections.remove(key);
-                continue;
-            }
-            let progress = connection.advance();
-            self.follow(registry, now, key, progress);
+            self.is_short = false;
+            self.tcp_connections += usize::from(face == Face::Tcp);
+            let key = self.connections.insert(Connection::new(peer));
+            self.act(registry, now, key, |connection| {
+                match connection.register(registry, Source::HttpConnection(key).token()) {
+                    Ok(()) => connection.advance(),
+                    Err(_) => Progress::Over,
+                }
+            });
         }
+    }
+
+    fn next_peer(&mut self, face: Face) -> io::Result<Option<Peer>> {
+        loop {
+            let accepted = match (face, &self.tcp, &self.control) {
+                (Face::Tcp, Some(listener), _) => listener.accept().map(|(stream, _)| Peer::Tcp(stream)),
+                (Face::Unix, _, Some(control)) => {
+                    control.listener.accept().map(|(stream, _)| Peer::Unix(stream))
+                }
+                (Face::Tcp, None, _) | (Face::Unix, _, None) => return Ok(None),
+            };
+            match accepted {
+                Ok(Peer::Unix(stream)) if !ControlSocket::may_command(&stream) => {
+                    log::warn!("somebody else's process was refused at the control socket");
+                }
+                Ok(peer) => return Ok(Some(peer)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Without descriptors: lets one in by the spare one and closes the door behind it. False if even
+    /// that does not work.
+    fn show_out(&mut self, face: Face) -> bool {
+        if !std::mem::replace(&mut self.is_short, true) {
+            log::warn!(
+                "cannot accept a connection, for want of descriptors; those that come are turned away"
+            );
+        }
+        if self.spare.take().is_none() {
+            self.spare = open_spare();
+            return false;
+        }
+        let shown_out = matches!(self.next_peer(face), Ok(Some(_)));
+        self.spare = open_spare();
+        shown_out
     }
 
     /// A connection may be read or written.
     pub(crate) fn ready(&mut self, registry: &Registry, now: Time, key: Key) {
-        if let Some(connection) = self.connections.get_mut(key) {
-            let progress = connection.ready();
-            self.follow(registry, now, key, progress);
-        }
+        self.act(registry, now, key, Connection::ready);
     }
 
     /// The next request that is to be answered by [`Server::respond`].
-    pub(crate) fn poll_request(&mut self) -> Option<(Key, Request)> {
+    pub(crate) fn poll_request(&mut self) -> Option<(Key, Box<Request>)> {
         self.requests.pop_front()
     }
 
@@ -165,28 +252,74 @@ impl Server {
         request: &Request,
         response: &Response,
     ) {
-        if let Some(connection) = self.connections.get_mut(key) {
-            let progress = connection.respond(request, response);
-            self.follow(registry, now, key, progress);
+        self.act(registry, now, key, |connection| connection.respond(request, response));
+    }
+
+    /// Sends more of a stream; a reader that lets too much wait is dropped.
+    pub(crate) fn push(&mut self, registry: &Registry, now: Time, key: Key, bytes: &[u8]) {
+        self.act(registry, now, key, |connection| connection.push(bytes));
+    }
+
+    /// Ends a stream.
+    pub(crate) fn finish(&mut self, registry: &Registry, now: Time, key: Key) {
+        self.act(registry, now, key, Connection::finish);
+    }
+
+    /// Whether the reader of a stream has taken all that it was sent; a reader that has left has not.
+    pub(crate) fn has_taken_all(&self, key: Key) -> bool {
+        self.connections.get(key).is_some_and(Connection::has_taken_all)
+    }
+
+    /// Connections that left while they were being served, since this was last asked.
+    pub(crate) fn take_departed(&mut self) -> Vec<Key> {
+        std::mem::take(&mut self.departed)
+    }
+
+    /// The user whose process is at the other end of a TCP connection within this machine.
+    pub(crate) fn peer_uid(&self, key: Key) -> Option<u32> {
+        let (peer, own) = self.connections.get(key)?.addresses()?;
+        peer_uid::of(peer, own)
+    }
+
+    fn has_room(&self, face: Face) -> bool {
+        match face {
+            Face::Tcp => self.tcp_connections < TCP_MAX,
+            Face::Unix => self.connections.len() - self.tcp_connections < UNIX_MAX,
         }
     }
 
     /// The connection that has gone without a whole request for the longest time: it gives way when
     /// the house is full, so that silent peers keep nobody out.
-    fn longest_unheard(&self) -> Option<Key> {
-        let waiting = self.connections.iter().filter(|(_, connection)| connection.awaits_request());
+    fn longest_unheard(&self, face: Face) -> Option<Key> {
+        let waiting = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| connection.face() == face && connection.awaits_request());
         waiting.min_by_key(|(key, _)| self.timers.get(key.index())).map(|(key, _)| key)
     }
 
     fn close(&mut self, registry: &Registry, key: Key) {
         self.timers.set(key.index(), None);
         if let Some(mut connection) = self.connections.remove(key) {
+            self.tcp_connections -= usize::from(connection.face() == Face::Tcp);
+            if connection.is_served() {
+                self.departed.push(key);
+            }
             connection.deregister(registry);
         }
     }
 
-    fn follow(&mut self, registry: &Registry, now: Time, key: Key, progress: Progress) {
-        match progress {
+    /// Lets a connection do something, and does what follows from it.
+    fn act(
+        &mut self,
+        registry: &Registry,
+        now: Time,
+        key: Key,
+        act: impl FnOnce(&mut Connection) -> Progress,
+    ) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let face = connection.face();
+        match act(connection) {
             Progress::Request(request) => {
                 self.timers.set(key.index(), None);
                 self.requests.push_back((key, request));
@@ -194,12 +327,21 @@ impl Server {
             Progress::Waiting => {}
             Progress::WaitingAtMost(time) => self.timers.set(key.index(), Some(now + time)),
             Progress::Over => {
+                let was_full = !self.has_room(face);
                 self.close(registry, key);
-                if self.connections.len() == CONNECTIONS_MAX - 1 {
+                if was_full {
                     // Those who came while the house was full were not told of by an edge.
-                    self.accept(registry, now);
+                    self.accept(registry, now, face);
                 }
             }
         }
     }
+}
+
+fn open_spare() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+fn is_shortage(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }

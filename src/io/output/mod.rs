@@ -10,6 +10,7 @@ mod pipes;
 mod recent;
 mod sinks;
 mod stream;
+pub(crate) mod tail;
 mod voices;
 
 pub(crate) use format::Style;

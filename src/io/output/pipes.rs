@@ -4,7 +4,7 @@
 //! and may hold more goes to the back of the ready queue, so that a firehose starves nobody. A pipe
 //! whose destination takes nothing is parked unread: its child waits, as at any full pipe.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, PipeReader, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -53,6 +53,8 @@ pub(crate) struct Pipes {
     /// Lines as they are to be written, where that is not as they came.
     dressed: Vec<u8>,
     large_pipes: u32,
+    /// What was kept of pipes that ended before their process was reaped.
+    last_words: HashMap<Key, Box<Recent>>,
     /// The time of this turn.
     now: Time,
 }
@@ -66,6 +68,8 @@ struct Pipe {
     /// The beginning of a line whose end has not come yet; only where lines are kept whole.
     remainder: Vec<u8>,
     recent: Option<Box<Recent>>,
+    /// Its process has been reaped; whoever still holds it was left behind.
+    is_bereaved: bool,
     pace: Pace,
 }
 
@@ -77,7 +81,6 @@ enum Outcome {
     Ended,
 }
 
-#[allow(dead_code)] // followers and metrics come next
 impl Pipes {
     pub(crate) fn new() -> Pipes {
         Pipes {
@@ -90,6 +93,7 @@ impl Pipes {
             buffer: vec![0; LINE_BYTES_MAX + READ_BYTES].into_boxed_slice(),
             dressed: Vec::new(),
             large_pipes: 0,
+            last_words: HashMap::new(),
             now: Time::ZERO,
         }
     }
@@ -137,6 +141,7 @@ impl Pipes {
             is_polled: true,
             remainder: Vec::new(),
             recent: None,
+            is_bereaved: false,
             pace: Pace::default(),
         });
         if let Some(pipe) = self.pipes.get_mut(key)
@@ -292,6 +297,11 @@ impl Pipes {
     /// The pipe may stay open, if a process that it left behind holds it. Gives the last lines of the
     /// stream, where they are kept.
     pub(crate) fn drain(&mut self, registry: &Registry, key: Key) -> Vec<String> {
+        match self.pipes.get_mut(key) {
+            Some(pipe) => pipe.is_bereaved = true,
+            // Its end was seen before that of its process.
+            None => return self.last_words.remove(&key).map_or_else(Vec::new, |recent| recent.lines()),
+        }
         let mut total = 0;
         while total < LAST_WORDS_BYTES_MAX && !self.is_held_back(key) {
             match self.read_once(key) {
@@ -333,6 +343,7 @@ impl Pipes {
     }
 
     /// Sets when the log file of this path is rotated, if it is open.
+    #[allow(dead_code)] // reload comes next
     pub(crate) fn set_rotation(&mut self, path: &Path, rotation: Rotation) {
         self.sinks.set_rotation(path, rotation);
     }
@@ -429,6 +440,9 @@ impl Pipes {
     fn end(&mut self, registry: &Registry, key: Key) {
         let Some(mut pipe) = self.pipes.remove(key) else { return };
         self.rests.set(key.index(), None);
+        if let Some(recent) = pipe.recent.take().filter(|_| !pipe.is_bereaved) {
+            self.last_words.insert(key, recent);
+        }
         if !pipe.remainder.is_empty() {
             pipe.remainder.push(b'\n');
             let Pipes { sinks, voices, dressed, now, .. } = self;

@@ -60,7 +60,6 @@ pub(crate) struct Counts {
     pub(crate) dropped: u64,
 }
 
-#[allow(dead_code)] // followers and metrics come next
 impl Sinks {
     /// The sink of this file, opened or shared; every open needs a [`Sinks::close`]. Those who share
     /// a file share its rules, and whoever comes last sets them.
@@ -110,6 +109,7 @@ impl Sinks {
     }
 
     /// Sets when the file of this path is rotated, if it is open.
+    #[allow(dead_code)] // reload comes next
     pub(super) fn set_rotation(&mut self, path: &Path, rotation: Rotation) {
         if let Some(sink) = self.by_path.get(path).and_then(|key| self.sinks.get_mut(*key)) {
             sink.log_file.set_rotation(rotation);

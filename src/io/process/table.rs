@@ -30,6 +30,7 @@ struct Leader {
 
 /// A process of ours that has ended.
 pub(crate) struct Reaped {
+    pub(crate) pid: u32,
     pub(crate) run: Run,
     pub(crate) status: ExitStatus,
     pub(crate) pipes: [Option<Key>; 2],
@@ -87,7 +88,7 @@ impl Processes {
             let pid = u32::try_from(pid).ok().filter(|pid| *pid != 0)?;
             let Some(status) = decode(status) else { continue };
             match self.leaders.remove(&pid) {
-                Some(Leader { run, pipes }) => return Some(Reaped { run, status, pipes }),
+                Some(Leader { run, pipes }) => return Some(Reaped { pid, run, status, pipes }),
                 None => log::debug!("reaped pid {pid}, an orphan of a program: {status}"),
             }
         }

@@ -45,20 +45,61 @@ impl Usages {
         self.read_at = Some(now);
         let before = std::mem::take(&mut self.by_pid);
         for (pid, started) in processes {
-            let Some((cpu_ticks, rss_pages)) = read_stat(pid) else { continue };
-            let earlier = before.get(&pid).filter(|reading| reading.at >= started);
-            let (ticks_then, then) = earlier.map_or((0, started), |reading| (reading.cpu_ticks, reading.at));
-            let seconds = (now - then).as_secs_f64().max(0.001);
-            let cpu_seconds = cpu_ticks.saturating_sub(ticks_then) as f64 / self.ticks_per_second;
-            let usage =
-                Usage { cpu_percent: 100.0 * cpu_seconds / seconds, rss_bytes: rss_pages * self.page_bytes };
-            self.by_pid.insert(pid, Reading { cpu_ticks, at: now, usage });
+            let earlier = before.get(&pid).filter(|reading| reading.at >= started).copied();
+            if let Some(reading) = self.read(now, pid, started, earlier) {
+                self.by_pid.insert(pid, reading);
+            }
         }
+    }
+
+    /// Reads one process anew; whether that shows something new to people.
+    pub(crate) fn sample(&mut self, now: Time, pid: u32, started: Time) -> bool {
+        let before = self.by_pid.get(&pid).filter(|reading| reading.at >= started).copied();
+        let Some(reading) = self.read(now, pid, started, before) else { return false };
+        self.by_pid.insert(pid, reading);
+        let shown = |usage: Usage| ((usage.cpu_percent * 10.0).round() as i64, usage.rss_bytes);
+        before.is_none_or(|before| shown(before.usage) != shown(reading.usage))
+    }
+
+    /// The process is gone.
+    pub(crate) fn forget(&mut self, pid: u32) {
+        self.by_pid.remove(&pid);
+    }
+
+    fn read(&self, now: Time, pid: u32, started: Time, before: Option<Reading>) -> Option<Reading> {
+        let (cpu_ticks, rss_pages) = read_stat(pid)?;
+        let (ticks_then, then) = before.map_or((0, started), |reading| (reading.cpu_ticks, reading.at));
+        let seconds = (now - then).as_secs_f64().max(0.001);
+        let as_seconds = |ticks: u64| ticks as f64 / self.ticks_per_second;
+        let usage = Usage {
+            cpu_percent: 100.0 * as_seconds(cpu_ticks.saturating_sub(ticks_then)) / seconds,
+            cpu_seconds: as_seconds(cpu_ticks),
+            rss_bytes: rss_pages * self.page_bytes,
+        };
+        Some(Reading { cpu_ticks, at: now, usage })
     }
 
     pub(crate) fn get(&self, pid: u32) -> Option<Usage> {
         self.by_pid.get(&pid).map(|reading| reading.usage)
     }
+}
+
+/// CPU time, in seconds, and resident memory, in bytes, of ourselves.
+pub(crate) fn own_usage() -> (f64, u64) {
+    let usages = Usages::new();
+    let read = usages.read(Time::ZERO, std::process::id(), Time::ZERO, None);
+    read.map_or((0.0, 0), |reading| (reading.usage.cpu_seconds, reading.usage.rss_bytes))
+}
+
+/// How many descriptors we have open.
+pub(crate) fn own_descriptors() -> u64 {
+    // The one that reads the directory is among them.
+    std::fs::read_dir("/proc/self/fd").map_or(0, |entries| (entries.count() as u64).saturating_sub(1))
+}
+
+/// The user as whom we act.
+pub(crate) fn own_uid() -> u32 {
+    nix::unistd::Uid::effective().as_raw()
 }
 
 /// CPU ticks and resident pages of a process.

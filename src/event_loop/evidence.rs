@@ -1,0 +1,73 @@
+//! What is seen of a process at the moment of its end, kept for `why`: its last words, and whether
+//! the kernel killed it for want of memory. The core decides without it.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::EventLoop;
+use crate::command::Target;
+use crate::io::clock::wall_time;
+use crate::io::process::Reaped;
+use crate::signal::Signal;
+use crate::slots::Key;
+use crate::supervisor::{ExitStatus, PAST_RUNS_MAX, Run, State};
+pub(super) use crate::view::why::Evidence;
+use crate::view::why::{self, Moment};
+
+/// Of every instance that had an exit worth a word, the last few. An entry is made only then.
+#[derive(Default)]
+pub(super) struct EvidenceRoom(HashMap<usize, (Key, VecDeque<Evidence>)>);
+
+impl EvidenceRoom {
+    fn note(&mut self, key: Key, evidence: Evidence) {
+        let (owner, kept) = self.0.entry(key.index()).or_insert_with(|| (key, VecDeque::new()));
+        if *owner != key {
+            // The place of an instance that is gone was given to another.
+            (*owner, *kept) = (key, VecDeque::new());
+        }
+        if kept.len() == PAST_RUNS_MAX {
+            kept.pop_front();
+        }
+        kept.push_back(evidence);
+    }
+
+    fn of(&self, key: Key) -> Vec<Evidence> {
+        let own = self.0.get(&key.index()).filter(|(owner, _)| *owner == key);
+        own.map_or_else(Vec::new, |(_, kept)| kept.iter().cloned().collect())
+    }
+}
+
+impl EventLoop {
+    /// Takes down what a process has left to say.
+    pub(super) fn note_end(&mut self, reaped: &Reaped) {
+        let mut last_lines = Vec::new();
+        for pipe in reaped.pipes.into_iter().flatten() {
+            last_lines.extend(self.pipes.drain(self.poll.registry(), pipe));
+        }
+        let note = self.is_unexplained_kill(reaped.run, reaped.status).then(|| self.out_of_memory.explain());
+        let note = note.flatten();
+        if last_lines.is_empty() && note.is_none() {
+            return;
+        }
+        let harmless = |line: String| line.replace('\t', "    ").replace(char::is_control, "\u{fffd}");
+        let last_lines = last_lines.into_iter().map(harmless).collect();
+        let incarnation = reaped.run.incarnation;
+        self.evidence.note(reaped.run.instance, Evidence { incarnation, last_lines, note });
+    }
+
+    /// A SIGKILL that is not our own.
+    fn is_unexplained_kill(&self, run: Run, status: ExitStatus) -> bool {
+        let is_ours =
+            self.supervisor.instance(run.instance).is_none_or(|it| matches!(it.state(), State::Stopping(_)));
+        matches!(status, ExitStatus::Signal { signal: Signal::KILL, .. }) && !is_ours
+    }
+
+    /// The answer to `why`.
+    pub(super) fn why(&self, targets: &[Target]) -> Vec<String> {
+        let (keys, errors) = self.supervisor.resolve(targets);
+        let moment = Moment { now: self.now, wall: wall_time() };
+        let answers = keys
+            .into_iter()
+            .flat_map(|key| why::render(&self.supervisor, key, moment, &self.evidence.of(key)));
+        answers.chain(errors).collect()
+    }
+}

@@ -1,0 +1,195 @@
+//! The answer to `why`: one plain sentence of cause, then the evidence.
+
+use std::time::{Duration, SystemTime};
+
+use super::line::{Line, Style};
+use super::snapshot::{describe, seconds};
+use super::table::clock;
+use crate::slots::Key;
+use crate::supervisor::{
+    ExitStatus, Goal, Instance, PastRun, Program, State, Supervisor, Surrender, is_expected,
+    too_many_restarts,
+};
+use crate::time::Time;
+
+/// What was seen of the end of a process, beside how it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Which of the instance's processes it was.
+    pub incarnation: u32,
+    /// The last lines it wrote to stderr, oldest first, harmless to a terminal.
+    pub last_lines: Vec<String>,
+    /// What else is known of it: that the kernel was out of memory.
+    pub note: Option<String>,
+}
+
+/// Now, on both clocks: what happened is known by the one and shown by the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The monotonic one.
+    pub now: Time,
+    /// The one on the wall.
+    pub wall: SystemTime,
+}
+
+impl Moment {
+    /// `2026-11-28T09:12:01Z`.
+    fn shown(self, then: Time) -> String {
+        let wall = self.wall.checked_sub(self.now - then).unwrap_or(SystemTime::UNIX_EPOCH);
+        humantime::format_rfc3339_seconds(wall).to_string()
+    }
+}
+
+/// A line of this answer for a person: what is said in a sentence stands out from its evidence.
+pub fn dress(line: String) -> Line {
+    let style = match line.split_once(' ') {
+        Some(("ERROR", _)) => Style::Bad,
+        Some(("", _)) => Style::Plain,
+        _ => Style::Head,
+    };
+    Line(vec![(style, line)])
+}
+
+/// Why the instance is in its state. `evidence` is about its last processes, oldest first.
+pub fn render(supervisor: &Supervisor, key: Key, moment: Moment, evidence: &[Evidence]) -> Vec<String> {
+    let (Some(instance), Some(program)) = (supervisor.instance(key), supervisor.program_of(key)) else {
+        return Vec::new();
+    };
+    let left = supervisor.deadline(key).map(|at| at - moment.now);
+    let about = |run: &PastRun| evidence.iter().rev().find(|it| it.incarnation == run.incarnation);
+    let last = instance.past_runs().last();
+    let ending = last.map(|run| ending(program, run, about(run)));
+    let cause = cause(instance, program, moment, ending.as_deref());
+    let next = next(instance, program, left);
+    let mut lines = vec![format!("{} is {}: {cause}{next}", supervisor.name(key), instance.state().name())];
+    for run in instance.past_runs().iter().rev() {
+        let note = about(run).and_then(|it| it.note.as_deref()).map_or(String::new(), |it| format!(", {it}"));
+        lines.push(format!(
+            "  {}  pid {}: {}{note} after {} while {}",
+            moment.shown(run.ended),
+            run.pid,
+            run.status,
+            life(run.lived),
+            run.during.name(),
+        ));
+    }
+    if let Some(lines_of_last) = last.and_then(about).filter(|it| !it.last_lines.is_empty()) {
+        lines.push("  the last lines on its stderr:".to_owned());
+        lines.extend(lines_of_last.last_lines.iter().map(|line| format!("    {line}")));
+    }
+    lines
+}
+
+/// `it ended unexpectedly (exit code 3) after 2.5 s`.
+fn ending(program: &Program, run: &PastRun, evidence: Option<&Evidence>) -> String {
+    let spec = program.spec();
+    let how = match evidence.and_then(|it| it.note.as_deref()) {
+        Some(note) => format!("{}, {note}", run.status),
+        None => run.status.to_string(),
+    };
+    let lived = life(run.lived);
+    match run.during {
+        State::Starting(_) => {
+            let starttime = life(spec.starttime);
+            format!("it ended too early ({how}): after {lived}, where starttime is {starttime}")
+        }
+        State::Stopping(_) => match run.status {
+            ExitStatus::Code(_) => format!("it ended as it was asked to ({how})"),
+            ExitStatus::Signal { .. } => format!("it was stopped ({how})"),
+        },
+        State::Stopped | State::Running | State::Backoff | State::Exited | State::Fatal => {
+            let expected = if is_expected(spec, run.status) { "as expected" } else { "unexpectedly" };
+            format!("it ended {expected} ({how}) after {lived}")
+        }
+    }
+}
+
+fn cause(instance: &Instance, program: &Program, moment: Moment, ending: Option<&str>) -> String {
+    let never = || "it was never started".to_owned();
+    let trouble = || match (instance.spawn_error(), ending) {
+        (Some(error), _) => format!("it could not be started: {error}"),
+        (None, Some(ending)) => ending.to_owned(),
+        (None, None) => never(),
+    };
+    match instance.state() {
+        State::Stopped if instance.incarnation() == 0 && !program.spec().autostart => {
+            "it was never started, and autostart is false".to_owned()
+        }
+        State::Stopped if instance.incarnation() == 0 => never(),
+        State::Stopped => format!("it was told to stop; {}", trouble()),
+        State::Exited | State::Backoff | State::Fatal => trouble(),
+        State::Starting(_) | State::Running => {
+            let since = instance.started().map_or(String::new(), |started| {
+                let pid = instance.pid().map_or(String::new(), |pid| format!("pid {pid} "));
+                format!("{pid}lives for {}", clock(moment.now - started))
+            });
+            let restarts = instance.restarts();
+            let before = match (restarts, ending) {
+                (0, _) | (_, None) => String::new(),
+                (1, Some(ending)) => format!("restarted once, because {ending}"),
+                (_, Some(ending)) => format!("restarted {restarts} times, the last time because {ending}"),
+            };
+            let parts = [since, before];
+            let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|it| !it.is_empty()).collect();
+            if parts.is_empty() { "it was told to start".to_owned() } else { parts.join("; ") }
+        }
+        State::Stopping(_) if instance.goal() == Goal::Up => "it was told to restart".to_owned(),
+        State::Stopping(_) => "it was told to stop".to_owned(),
+    }
+}
+
+/// Attempts, the next action, and when.
+fn next(instance: &Instance, program: &Program, left: Option<Duration>) -> String {
+    let spec = program.spec();
+    let tries = format!("{} of {} retries are used", instance.failures(), spec.startretries);
+    let within = left.map_or(String::new(), |left| format!(" in {}", seconds(left)));
+    match instance.state() {
+        State::Backoff if instance.failures() > 0 => {
+            format!("; retry {} of {}{within}", instance.failures(), spec.startretries)
+        }
+        State::Backoff => format!("; it is started again{within}"),
+        State::Fatal if instance.surrender() == Surrender::Restarts => {
+            format!("; it {}, and nothing happens until it is told to start", too_many_restarts(spec))
+        }
+        State::Fatal => {
+            let used = spec.startretries;
+            format!("; all of its {used} retries are used, and nothing happens until it is told to start")
+        }
+        State::Exited => format!(
+            "; autorestart is {}, so nothing happens until it is told to start",
+            spec.autorestart.name()
+        ),
+        State::Stopped => "; nothing happens until it is told to start".to_owned(),
+        State::Starting(_) if instance.failures() > 0 => format!("; {tries}; RUNNING{within}"),
+        State::Starting(_) if left.is_some() => format!("; RUNNING{within}"),
+        State::Stopping(_) => format!("; {}", describe(instance, program, left)),
+        State::Starting(_) | State::Running => String::new(),
+    }
+}
+
+/// A span of time for people: `0.2 s`, `12 s`, `1:02:03`.
+fn life(lived: Duration) -> String {
+    match lived.as_secs() {
+        0..10 => {
+            let tenths = format!("{:.1}", lived.as_secs_f64());
+            format!("{} s", tenths.trim_end_matches(".0"))
+        }
+        10..120 => format!("{} s", lived.as_secs()),
+        _ => clock(lived),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lives_are_shown_as_people_say_them() {
+        let shown = |millis| life(Duration::from_millis(millis));
+        assert_eq!(shown(0), "0 s");
+        assert_eq!(shown(240), "0.2 s");
+        assert_eq!(shown(1000), "1 s");
+        assert_eq!(shown(12_900), "12 s");
+        assert_eq!(shown(3_723_000), "1:02:03");
+    }
+}

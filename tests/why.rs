@@ -1,0 +1,74 @@
+//! `why`: the cause in one sentence, and the evidence for it.
+
+mod harness;
+
+use harness::{Console, Site, kill, wait_until};
+use nix::sys::signal::Signal;
+
+fn ask(console: &mut Console, target: &str) -> Vec<String> {
+    console.ask(&format!("why {target}"))
+}
+
+#[test]
+fn a_failing_start_is_explained_with_its_last_words_and_what_comes_next() {
+    let site = Site::new(
+        "  w: {cmd: [sh, -c, 'echo first >&2; printf \"\\033[2Jsecond\\tone\" >&2; exit 3'], restart_delay: 600, stderr: none}",
+    );
+    let mut console = Console::open(site);
+    let row = console.running.wait_for_state("w:0", "BACKOFF");
+    assert_eq!(row["exit"]["code"], 3);
+    let lines = ask(&mut console, "w");
+    let head = &lines[0];
+    for part in ["w:0 is BACKOFF: it ended too early (exit code 3)", "retry 1 of 3 in "] {
+        assert!(head.contains(part), "{part} in {lines:#?}");
+    }
+    assert!(lines[1].contains("pid ") && lines[1].contains("exit code 3 after 0"), "{lines:#?}");
+    assert!(lines[1].trim_start().starts_with("20") && lines[1].contains("Z  "), "a UTC time in {lines:#?}");
+    assert_eq!(lines[2..], ["  the last lines on its stderr:", "    first", "    \u{fffd}[2Jsecond    one"]);
+}
+
+#[test]
+fn the_last_words_are_those_of_the_moment_of_death_even_when_the_next_run_has_begun() {
+    let site = Site::new(
+        "  w: {cmd: [sh, -c, 'if [ -e again ]; then echo new >&2; exec sleep 1000; fi; echo old words >&2; touch again; exit 9'], starttime: 0}",
+    );
+    let mut console = Console::open(site);
+    wait_until("the second run", || {
+        let row = console.running.process("w:0");
+        row["restarts"] == 1 && row["state"] == "RUNNING"
+    });
+    let lines = ask(&mut console, "w:0");
+    assert!(lines[0].contains("restarted once, because it ended unexpectedly (exit code 9)"), "{lines:#?}");
+    assert_eq!(lines.last().unwrap(), "    old words");
+}
+
+#[test]
+fn every_state_has_its_sentence() {
+    let mut console = Console::open(Site::new(
+        "  up: {cmd: sleep 1000, starttime: 0}\n  done: {cmd: 'true', starttime: 0}\n  off: {cmd: x, autostart: false}\n  bad: {cmd: /nowhere/x, startretries: 0}\n  gone: {cmd: sleep 1000, starttime: 0, autorestart: never}",
+    ));
+    for (name, state) in
+        [("done:0", "EXITED"), ("bad:0", "FATAL"), ("up:0", "RUNNING"), ("gone:0", "RUNNING")]
+    {
+        console.running.wait_for_state(name, state);
+    }
+    kill(console.running.pid_of("gone:0").unwrap(), Signal::SIGKILL);
+    console.running.wait_for_state("gone:0", "EXITED");
+    let first = |console: &mut Console, target: &str| ask(console, target)[0].clone();
+    let up = first(&mut console, "up");
+    assert!(up.starts_with("up:0 is RUNNING: pid ") && up.contains("lives for 0:00:"), "{up}");
+    let done = first(&mut console, "done");
+    assert!(done.starts_with("done:0 is EXITED: it ended as expected (exit code 0)"), "{done}");
+    assert!(done.contains("autorestart is unexpected"), "{done}");
+    let off = first(&mut console, "off");
+    assert!(off.contains("never started, and autostart is false"), "{off}");
+    let bad = first(&mut console, "bad");
+    assert!(bad.contains("could not be started: there is no program /nowhere/x"), "{bad}");
+    let gone = first(&mut console, "gone");
+    assert!(gone.contains("ended unexpectedly (killed by SIGKILL)"), "{gone}");
+    assert_eq!(console.ask("stop up"), ["up:0: stopped"]);
+    let stopped = first(&mut console, "up");
+    assert!(stopped.contains("told to stop; it was stopped (killed by SIGTERM)"), "{stopped}");
+    assert_eq!(console.ask("why"), ["ERROR usage: why TARGET..."]);
+    assert_eq!(console.ask("why nobody"), ["ERROR nobody: no such program"]);
+}
