@@ -184,7 +184,7 @@ fn a_reload_keeps_the_order_of_stops_and_starts() {
     assert_eq!((scene.state("web:0"), scene.state("db:0")), (HELD, State::Stopping(Ending::Terminating)));
     scene.exits_with("db:0", 0);
     scene.group_goes("db:0");
-    assert_eq!((scene.spawn_all(), scene.spawn_all()), (vec!["db:0".to_owned()], vec!["web:0".to_owned()]));
+    assert_eq!(scene.spawn_all(), ["db:0", "web:0"]);
     scene.reload("other: {cmd: z}");
     assert_eq!(scene.state("db:0"), State::Stopping(Ending::Held));
 }
