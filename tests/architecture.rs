@@ -127,6 +127,20 @@ const ROOMS: &[Room] = &[
         ],
     },
     Room {
+        path: "io/probe",
+        may_use: &[
+            "mio",
+            "std",
+            "crate::config",
+            "crate::io::token",
+            "crate::io::reason",
+            "crate::slots",
+            "crate::supervisor",
+            "crate::time",
+            "crate::timers",
+        ],
+    },
+    Room {
         path: "io/output",
         may_use: &[
             "humantime",

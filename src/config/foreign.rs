@@ -10,8 +10,6 @@ pub(super) const PROGRAM_LATER: &[&str] = &[
     "rlimits",
     "nice",
     "oom_score_adj",
-    "readiness",
-    "liveness",
     "max_age",
     "max_age_jitter",
     "max_memory",

@@ -19,6 +19,7 @@ mod field;
 mod foreign;
 mod governance;
 mod parse;
+mod probes;
 mod schema;
 mod spec;
 mod syntax;
@@ -31,6 +32,7 @@ pub use diff::{Change, ChangedKey, Plan, diff};
 pub use document::TEXT_BYTES_MAX;
 pub use governance::{Governance, Kind, RestartDelay};
 pub use parse::parse;
+pub use probes::{Check, ProbeSpec, Url, address};
 pub use schema::{Applies, Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 pub use spec::{
     Autorestart, Config, HttpLogs, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec,

@@ -17,6 +17,7 @@ mod http;
 mod last_resort;
 mod measure;
 mod news;
+mod probes;
 mod reload;
 mod status;
 
@@ -38,6 +39,7 @@ use crate::io::faces::Faces;
 use crate::io::http::Server;
 use crate::io::journal::Journal;
 use crate::io::output::Pipes;
+use crate::io::probe::Prober;
 use crate::io::process::{FileLimit, Launcher, OutOfMemory, Processes, Usages};
 use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
@@ -92,6 +94,7 @@ pub(crate) struct EventLoop {
     signals: Signals,
     launcher: Launcher,
     processes: Processes,
+    prober: Prober,
     out_of_memory: OutOfMemory,
     evidence: EvidenceRoom,
     usages: Usages,
@@ -135,6 +138,7 @@ impl EventLoop {
             signals,
             launcher: Launcher::new(limit)?,
             processes: Processes::new(),
+            prober: Prober::default(),
             out_of_memory: OutOfMemory::watch(),
             evidence: EvidenceRoom::default(),
             usages: Usages::new(),
@@ -194,6 +198,7 @@ impl EventLoop {
             self.http.next_deadline(),
             self.watchers.next_deadline(),
             self.pipes.next_deadline(),
+            self.prober.next_deadline(),
             self.news.next_deadline(),
             self.console.next_deadline(),
         ];
@@ -225,6 +230,7 @@ impl EventLoop {
                     | Source::ControlListener
                     | Source::HttpConnection(_)
                     | Source::ConsoleOutput
+                    | Source::Probe(_)
                     | Source::VoiceOut
                     | Source::VoiceErr,
                 )
@@ -243,6 +249,7 @@ impl EventLoop {
             match Source::from_token(event.token()) {
                 Some(Source::HttpListener) => self.accept(Face::Tcp),
                 Some(Source::ControlListener) => self.accept(Face::Unix),
+                Some(Source::Probe(key)) => self.prober.ready(self.poll.registry(), self.now, key),
                 Some(Source::HttpConnection(key)) => {
                     self.with_http(|http, registry, now| http.ready(registry, now, key));
                 }
@@ -257,6 +264,7 @@ impl EventLoop {
                 | None => {}
             }
         }
+        self.serve_probes();
         self.answer_http();
         self.pipes.pump(self.poll.registry());
         self.serve_followers();
@@ -323,6 +331,7 @@ impl EventLoop {
             self.note_end(&reaped);
             self.handle(Event::Exited { run: reaped.run, status: reaped.status });
         }
+        self.note_ended_checks();
     }
 
     fn report_gone_groups(&mut self) {
@@ -360,6 +369,7 @@ impl EventLoop {
     }
 
     fn leave(&mut self, outcome: Outcome) {
+        self.processes.kill_checks();
         self.pipes.drain_all(self.poll.registry());
         if let Outcome::Abandoned(count) = outcome {
             let text = format!("{count} processes could not be ended and are left behind");

@@ -11,6 +11,7 @@ pub(crate) mod journal;
 pub(crate) mod log_file;
 pub(crate) mod output;
 pub(crate) mod preflight;
+pub(crate) mod probe;
 pub(crate) mod process;
 pub(crate) mod program_path;
 pub(crate) mod reason;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::black_box::BlackBox;
+use super::health::{Health, Illness};
 use super::{ExitStatus, Goal, PastRun, State};
 use crate::config::{Autorestart, ProgramSpec};
 use crate::time::Time;
@@ -30,6 +31,12 @@ pub struct Instance {
     pub(super) surrender: Surrender,
     /// The rules by which a stop that is held back is to go, once its turn has come.
     pub(super) stop_rules: Option<Arc<ProgramSpec>>,
+    /// What its checks have found, if it is RUNNING and has any.
+    pub(super) health: Option<Box<Health>>,
+    /// The last end that a check has brought.
+    pub(super) illness: Option<Box<Illness>>,
+    /// Whether it is being stopped because of it.
+    pub(super) is_ill: bool,
     pub(super) process: Option<Process>,
     pub(super) past: BlackBox,
     /// Why the last spawn failed, until one works.
@@ -74,6 +81,9 @@ impl Instance {
             restarted_at: Vec::new(),
             surrender: Surrender::FailedStarts,
             stop_rules: None,
+            health: None,
+            illness: None,
+            is_ill: false,
             process: None,
             past: BlackBox::default(),
             spawn_error: None,

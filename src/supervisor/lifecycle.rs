@@ -1,6 +1,7 @@
 //! The transitions of an instance. Each handler below lists every state it can meet; where nothing
 //! happens, it says so.
 
+use super::health::Health;
 use super::instance::{Leader, Process, is_expected};
 use super::{Action, Ending, ExitStatus, Goal, Launch, PastRun, Run, Scope, State, Supervisor};
 use crate::config::Kind;
@@ -38,8 +39,9 @@ impl Supervisor {
                 instance.reset_counters();
                 self.queue_spawn(key);
             }
-            // STOPPING: the goal is looked at when the stop is over.
-            State::Starting(_) | State::Running | State::Stopping(_) => {}
+            // STOPPING: the goal is looked at when the stop is over, and a wish is above any policy.
+            State::Stopping(_) => instance.is_ill = false,
+            State::Starting(_) | State::Running => {}
         }
     }
 
@@ -228,8 +230,10 @@ impl Supervisor {
     }
 
     fn enter_running(&mut self, key: Key) {
+        let health = Health::new(&self.spec_of(key));
         if let Some(instance) = self.instances.get_mut(key) {
             instance.failures = 0;
+            instance.health = health;
         }
         self.enter(key, State::Running, None);
     }
@@ -274,14 +278,17 @@ impl Supervisor {
     fn stopped(&mut self, key: Key) {
         let Some(instance) = self.instances.get_mut(key) else { return };
         instance.process = None;
+        let was_ill = std::mem::take(&mut instance.is_ill);
         self.enter(key, State::Stopped, None);
-        if self.instances.get(key).is_some_and(|instance| instance.goal == Goal::Up) {
+        if was_ill && self.instances.get(key).is_some_and(|instance| instance.goal == Goal::Up) {
+            self.ended_ill(key);
+        } else if self.instances.get(key).is_some_and(|instance| instance.goal == Goal::Up) {
             self.bring_up(key);
         }
     }
 
     /// The instance, if `run` is its present or latest process.
-    fn present(&mut self, run: Run) -> Option<&mut super::Instance> {
+    pub(super) fn present(&mut self, run: Run) -> Option<&mut super::Instance> {
         self.instances.get_mut(run.instance).filter(|instance| instance.incarnation == run.incarnation)
     }
 }

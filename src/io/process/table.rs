@@ -20,6 +20,9 @@ pub(crate) struct Processes {
     leaders: HashMap<u32, Leader>,
     /// Groups whose leader is reaped, by their id.
     groups: HashMap<u32, Run>,
+    /// Commands that check an instance, by pid.
+    checks: HashMap<u32, Key>,
+    ended_checks: Vec<(Key, ExitStatus)>,
 }
 
 struct Leader {
@@ -89,9 +92,40 @@ impl Processes {
             let Some(status) = decode(status) else { continue };
             match self.leaders.remove(&pid) {
                 Some(Leader { run, pipes }) => return Some(Reaped { pid, run, status, pipes }),
+                None if self.checks.contains_key(&pid) => self.end_check(pid, status),
                 None => log::debug!("reaped pid {pid}, an orphan of a program: {status}"),
             }
         }
+    }
+
+    /// A command that checks an instance was started; it leads a group of its own.
+    pub(crate) fn insert_check(&mut self, pid: u32, key: Key) {
+        self.checks.insert(pid, key);
+    }
+
+    /// Ends a command that checks an instance, and all of its group, if it has not been reaped.
+    pub(crate) fn kill_check(&self, pid: u32) {
+        if self.checks.contains_key(&pid) {
+            kill_group(pid);
+        }
+    }
+
+    /// Whatever it has left behind in its group goes with it.
+    fn end_check(&mut self, pid: u32, status: ExitStatus) {
+        if let Some(key) = self.checks.remove(&pid) {
+            kill_group(pid);
+            self.ended_checks.push((key, status));
+        }
+    }
+
+    /// Commands of checks that have been reaped since this was asked last.
+    pub(crate) fn take_ended_checks(&mut self) -> Vec<(Key, ExitStatus)> {
+        std::mem::take(&mut self.ended_checks)
+    }
+
+    /// Ends all commands that check instances, because nobody asks any more.
+    pub(crate) fn kill_checks(&self) {
+        self.checks.keys().for_each(|pid| kill_group(*pid));
     }
 
     /// From now on [`Processes::gone_groups`] tells when nothing is left of this group.
@@ -126,6 +160,11 @@ impl Processes {
     pub(crate) fn has_living(&self) -> bool {
         !self.leaders.is_empty()
     }
+}
+
+fn kill_group(pid: u32) {
+    // SAFETY: kill(2) touches no memory of ours. That there is nobody left is fine.
+    unsafe { libc::kill(-pid.cast_signed(), libc::SIGKILL) };
 }
 
 /// What waitpid(2) reported, if it was an end.
