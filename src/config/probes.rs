@@ -78,7 +78,6 @@ struct Draft {
     timeout: Duration,
     retries: u32,
     start_delay: Duration,
-    is_wrong: bool,
 }
 
 const KEYS: &[Key<Draft>] = &[
@@ -131,7 +130,6 @@ impl Draft {
     }
 
     fn note<T>(&mut self, value: Option<T>, set: impl FnOnce(&mut Draft, T)) -> Option<()> {
-        self.is_wrong |= value.is_none();
         value.map(|value| set(self, value))
     }
 }
@@ -170,10 +168,11 @@ pub(super) fn probe(field: &Field) -> Option<ProbeSpec> {
         timeout: second,
         retries: 3,
         start_delay: Duration::ZERO,
-        is_wrong: false,
     };
-    let is_map = parse::read_keys(field, KEYS, &["log"], &mut draft, example);
-    if !is_map || draft.is_wrong {
+    let problems = || field.world.problems.borrow().len();
+    let before = problems();
+    parse::read_keys(field, KEYS, &["log"], &mut draft, example);
+    if problems() > before {
         return None;
     }
     let Draft { mut checks, interval, timeout, retries, start_delay, .. } = draft;
@@ -184,13 +183,8 @@ pub(super) fn probe(field: &Field) -> Option<ProbeSpec> {
     }
     match checks.pop() {
         Some((_, check)) => Some(ProbeSpec { check, interval, timeout, retries, start_delay }),
-        None if has_key(field, "log") => None,
         None => field.wrong(format!("`{}` has nothing to check", field.key()), "add exec, tcp or http"),
     }
-}
-
-fn has_key(field: &Field, name: &str) -> bool {
-    matches!(field.node, Node::Map(entries) if entries.iter().any(|entry| entry.key == name))
 }
 
 #[cfg(test)]

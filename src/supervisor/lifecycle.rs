@@ -280,10 +280,8 @@ impl Supervisor {
         instance.process = None;
         let was_ill = std::mem::take(&mut instance.is_ill);
         self.enter(key, State::Stopped, None);
-        if was_ill && self.instances.get(key).is_some_and(|instance| instance.goal == Goal::Up) {
-            self.ended_ill(key);
-        } else if self.instances.get(key).is_some_and(|instance| instance.goal == Goal::Up) {
-            self.bring_up(key);
+        if self.instances.get(key).is_some_and(|instance| instance.goal == Goal::Up) {
+            if was_ill { self.ended_ill(key) } else { self.bring_up(key) }
         }
     }
 

@@ -12,6 +12,7 @@ mod meaning;
 mod mutate;
 mod mutations;
 mod numbers;
+mod probes;
 mod programs;
 mod supervisor;
 mod syntax;

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskmaster::config::{Autorestart, Condition, Kind, ProgramSpec};
+use taskmaster::config::{Autorestart, Condition, Kind, ProbeSpec, ProgramSpec};
 use taskmaster::signal::Signal;
-use taskmaster::supervisor::{ExitStatus, Scope};
+use taskmaster::supervisor::{ExitStatus, Probe, Scope};
 use taskmaster::time::Time;
 
 pub struct Expected {
@@ -48,6 +48,10 @@ pub struct Expected {
     restarts: Vec<Time>,
     /// When its present or last process was born.
     last_born: Option<Time>,
+    /// Whether it is ready, and checks of readiness and liveness that failed in a row; if it has any.
+    checks: Option<(bool, u32, u32)>,
+    /// It is to end because a check of its liveness failed.
+    is_ill: bool,
     /// How and when its processes ended, all of them.
     pub ends: Vec<(Time, ExitStatus)>,
 }
@@ -92,6 +96,8 @@ impl Expected {
             last_wait: None,
             restarts: Vec::new(),
             last_born: None,
+            checks: None,
+            is_ill: false,
             ends: Vec::new(),
         }
     }
@@ -153,6 +159,7 @@ impl Expected {
         if self.is_at_rest() && self.rest == "EXITED" && !autostart {
             return false;
         }
+        self.is_ill = false;
         if self.born.is_some() || self.is_handed_out {
             self.end(now);
         } else if !self.is_queued && self.ending.is_none() {
@@ -175,6 +182,7 @@ impl Expected {
 
     pub fn told_to_run(&mut self) {
         self.is_wanted = true;
+        self.is_ill = false;
         self.tries = 0;
         if !self.is_occupied() && !self.is_queued {
             self.begin_anew();
@@ -272,9 +280,40 @@ impl Expected {
             self.state() == "EXITED" && self.ends.last().is_some_and(|(_, status)| self.is_expected(*status));
         match condition {
             Condition::ExitedOk => has_ended_well,
+            Condition::Healthy if self.state() == "RUNNING" => self.is_ready(),
             Condition::Running | Condition::Healthy => {
                 let may_have_ended = self.spec.governance.kind == Kind::Oneshot;
                 self.state() == "RUNNING" || (may_have_ended && has_ended_well)
+            }
+        }
+    }
+
+    /// Whether it is RUNNING and no check says otherwise.
+    pub fn is_ready(&self) -> bool {
+        self.state() == "RUNNING" && self.checks.is_none_or(|(is_ready, _, _)| is_ready)
+    }
+
+    /// A check of its present process has ended.
+    pub fn checked(&mut self, now: Time, probe: Probe, is_well: bool) {
+        let Some((is_ready, unready, unlively)) = self.checks.as_mut().filter(|_| self.ending.is_none())
+        else {
+            return;
+        };
+        let governance = &self.spec.governance;
+        let retries = |spec: &Option<ProbeSpec>| spec.as_ref().map_or(1, |spec| spec.retries);
+        match (probe, is_well) {
+            (Probe::Readiness, true) => (*is_ready, *unready) = (true, 0),
+            (Probe::Readiness, false) => {
+                *unready += 1;
+                *is_ready &= *unready < retries(&governance.readiness);
+            }
+            (Probe::Liveness, true) => *unlively = 0,
+            (Probe::Liveness, false) => {
+                *unlively += 1;
+                if *unlively >= retries(&governance.liveness) {
+                    self.is_ill = true;
+                    self.end(now);
+                }
             }
         }
     }
@@ -320,7 +359,7 @@ impl Expected {
 
     pub fn stillborn(&mut self, now: Time) {
         self.is_handed_out = false;
-        if self.ending.is_some() { self.ended() } else { self.failed(now) }
+        if self.ending.is_some() { self.ended(now) } else { self.failed(now) }
     }
 
     pub fn exited(&mut self, now: Time, status: ExitStatus) {
@@ -338,7 +377,7 @@ impl Expected {
         if self.ending.is_some() && self.spec.killasgroup {
             self.is_group_left = true;
         } else if self.ending.is_some() {
-            self.ended();
+            self.ended(now);
         } else if self.is_proven {
             self.ran(now, status);
         } else if self.spec.governance.kind == Kind::Oneshot && self.is_expected(status) {
@@ -348,9 +387,9 @@ impl Expected {
         }
     }
 
-    pub fn group_gone(&mut self) {
+    pub fn group_gone(&mut self, now: Time) {
         self.is_group_left = false;
-        self.ended();
+        self.ended(now);
     }
 
     pub fn time_passed(&mut self, now: Time) {
@@ -365,6 +404,9 @@ impl Expected {
     fn prove_if_due(&mut self, now: Time) {
         if !self.is_proven && self.born.is_some_and(|born| born + self.spec.starttime <= now) {
             (self.is_proven, self.failures, self.tries) = (true, 0, 0);
+            let governance = &self.spec.governance;
+            let is_ready = governance.readiness.is_none();
+            self.checks = (!is_ready || governance.liveness.is_some()).then_some((is_ready, 0, 0));
         }
     }
 
@@ -374,9 +416,14 @@ impl Expected {
         (self.last_wait, self.restarts) = (None, Vec::new());
     }
 
-    fn ended(&mut self) {
+    fn ended(&mut self, now: Time) {
         (self.ending, self.rest) = (None, "STOPPED");
-        if self.is_wanted {
+        let was_ill = std::mem::take(&mut self.is_ill);
+        if was_ill && self.is_wanted && self.spec.autorestart == Autorestart::Never {
+            self.rest = "EXITED";
+        } else if was_ill && self.is_wanted {
+            self.comes_again(now);
+        } else if self.is_wanted {
             self.begin_anew();
         }
     }
@@ -424,6 +471,11 @@ impl Expected {
             self.rest = "EXITED";
             return;
         }
+        self.comes_again(now);
+    }
+
+    /// Another process follows a run, unless there were too many.
+    fn comes_again(&mut self, now: Time) {
         let governance = &self.spec.governance;
         // Counted while there is a limit, and by the window of the day: a reload may change both.
         if governance.max_restarts > 0 {
@@ -436,7 +488,8 @@ impl Expected {
             self.restarts.push(now);
         }
         if let (Some(delay), Some(born)) = (self.spec.restart_delay, self.last_born)
-            && born + delay.max < now
+            && let Some((ended, _)) = self.ends.last()
+            && born + delay.max < *ended
         {
             self.last_wait = None;
         }
