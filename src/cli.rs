@@ -43,8 +43,10 @@ enum Subcommands {
     /// Validate the configuration only: exit code 0 if it is valid, 2 if not
     Check,
     /// Write a script that completes these arguments, for a shell to read
+    #[command(display_order = 100)]
     Completions { shell: pages::Shell },
     /// Write the man page, in roff
+    #[command(display_order = 101)]
     Man,
     /// Write what could stand at the end of a line, for the scripts of `completions`
     #[command(hide = true)]

@@ -67,9 +67,11 @@ fn subcommands(command: &Command) -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["COMMANDS"]);
     for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
-        let values = subcommand.get_positionals().map(|argument| format!(" {argument}"));
+        let shown = subcommand.get_positionals().filter(|argument| !argument.is_hide_set());
+        let values: String = shown.map(|argument| format!(" {argument}")).collect();
+        let words = table::find(subcommand.get_name()).map_or("", |row| row.arguments);
         let about = subcommand.get_about().map(ToString::to_string).unwrap_or_default();
-        entry(&mut roff, &format!("{}{}", subcommand.get_name(), values.collect::<String>()), &about);
+        entry(&mut roff, format!("{}{values} {words}", subcommand.get_name()).trim_end(), &about);
     }
     roff
 }
@@ -128,7 +130,8 @@ fn entry(roff: &mut Roff, term: &str, text: &str) {
     roff.text([text]);
 }
 
-fn capitalised(text: &str) -> String {
+/// As a sentence begins.
+pub(super) fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
