@@ -182,3 +182,19 @@ fn a_thousand_lines_of_a_program_do_not_damage_the_one_being_typed() {
     assert_eq!(numbers, (1..=1000).collect::<Vec<_>>());
     running.stop();
 }
+
+/// A oneshot that ends is no news to anybody who did not ask for all.
+#[test]
+fn what_is_meant_to_end_is_no_news() {
+    let (running, mut terminal) = started(
+        "  once: {cmd: [sh, -c, 'while ! [ -e go ]; do sleep 0.02; done'], type: oneshot, starttime: 1000}",
+    );
+    running.site.write("go", "");
+    running.wait_for_state("once:0", "EXITED");
+    // Longer than news are kept back.
+    std::thread::sleep(std::time::Duration::from_millis(600));
+    terminal.press("version\r");
+    terminal.expect_rows(&["taskmaster> version", "taskmaster 0.1.0", "taskmaster>"]);
+    assert!(!terminal.screen().contains("once:0"), "{:#?}", terminal.rows());
+    running.stop();
+}
