@@ -89,6 +89,7 @@ impl WayOut {
         }
         let tiers: BTreeSet<i32> = expected.values().map(|instance| instance.spec.priority).collect();
         let longest = expected.values().map(|instance| instance.spec.stoptime).max().unwrap_or_default();
-        now + (longest + GRACE) * tiers.len() as u32
+        // Strays get a time of their own, counted from when they are found.
+        now + (longest + GRACE) * 2 * tiers.len() as u32
     }
 }

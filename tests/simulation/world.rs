@@ -147,12 +147,16 @@ impl<'t> World<'t> {
     /// Reports an exit or the end of a group, as the kernel has it.
     pub fn report_end(&mut self, pid: u32, event: Event) -> Kept {
         let now = self.now;
-        self.kernel.reported(pid);
+        self.kernel.reported(pid, &event);
         if let Event::Exited { run, status } = event {
             self.expected_of(run)?.exited(now, status);
             self.note_failure(run);
         } else if let Event::GroupGone { run } = event {
-            self.expected_of(run)?.group_gone();
+            self.expected_of(run)?.group_gone(now);
+            self.note_failure(run);
+        } else if let Event::StraysFound { run, .. } = event {
+            let is_hard = self.way_out.is_hard() || self.quit.is_some();
+            self.expected_of(run)?.strays_found(now, is_hard);
         }
         self.handle(event)
     }
@@ -253,7 +257,17 @@ impl<'t> World<'t> {
     fn carry_out(&mut self, action: Action) -> Kept {
         match action {
             Action::Signal { run, pid, signal, scope } => self.signal(run, pid, signal, scope),
-            Action::WatchGroup { run, pid } => self.kernel.watch(run, pid),
+            Action::WatchGroup { run, pid, remains } => {
+                self.expected_of(run)?.may_be_watched(remains)?;
+                self.kernel.watch(run, pid, remains)
+            }
+            Action::SignalStrays { run, signal } => {
+                let now = self.now;
+                self.way_out.may_end(now, run.instance, &mut self.expected)?;
+                let is_hard = self.way_out.is_hard() || self.quit.is_some();
+                self.expected_of(run)?.strays_signalled(now, signal, is_hard)?;
+                self.kernel.signal_strays(now, run, signal)
+            }
             Action::Reply { request, line } => {
                 let expected = &self.expected;
                 let is_wanted = |name: &str| expected.values().any(|it| it.name == name && it.is_wanted);
