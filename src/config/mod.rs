@@ -10,6 +10,7 @@
 //! - `diff`: two configurations to what leads from one to the other
 //! - `template`, `environment`: what is replaced in texts; `diagnostic`: problems, as users see them
 
+mod dependencies;
 mod diagnostic;
 mod diff;
 mod document;
@@ -24,6 +25,7 @@ mod syntax;
 mod template;
 mod values;
 
+pub use dependencies::{Condition, Dependency};
 pub use diagnostic::{Diagnostic, Position, render};
 pub use diff::{Change, ChangedKey, Plan, diff};
 pub use document::TEXT_BYTES_MAX;

@@ -2,7 +2,7 @@
 
 use super::field::Field;
 use super::spec::{ProgramSpec, SupervisorSpec};
-use super::{governance, values};
+use super::{dependencies, governance, values};
 
 /// One key of a section whose values are kept in a `T`.
 pub struct Key<T> {
@@ -225,6 +225,22 @@ pub const PROGRAM_KEYS: &[Key<ProgramSpec>] = &[
         applies: Applies::InPlace,
         differs: |old, new| old.priority != new.priority,
         set: |field, spec| values::priority(field).map(|value| spec.priority = value),
+    },
+    Key {
+        name: "depends_on",
+        default: "[]",
+        summary: "programs that must be running, healthy or exited_ok before it starts",
+        applies: Applies::InPlace,
+        differs: |old, new| old.governance.depends_on != new.governance.depends_on,
+        set: |field, spec| dependencies::depends_on(field).map(|value| spec.governance.depends_on = value),
+    },
+    Key {
+        name: "start_interval",
+        default: "0",
+        summary: "the time between the starts of two instances",
+        applies: Applies::InPlace,
+        differs: |old, new| old.governance.start_interval != new.governance.start_interval,
+        set: |field, spec| values::time(field).map(|value| spec.governance.start_interval = value),
     },
     Key {
         name: "restart_delay",

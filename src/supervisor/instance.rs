@@ -1,5 +1,7 @@
 //! One instance: its record, and the questions its policy answers.
 
+use std::sync::Arc;
+
 use super::black_box::BlackBox;
 use super::{ExitStatus, Goal, PastRun, State};
 use crate::config::{Autorestart, ProgramSpec};
@@ -26,6 +28,8 @@ pub struct Instance {
     pub(super) restarted_at: Vec<Time>,
     /// Why it is FATAL, if it is.
     pub(super) surrender: Surrender,
+    /// The rules by which a stop that is held back is to go, once its turn has come.
+    pub(super) stop_rules: Option<Arc<ProgramSpec>>,
     pub(super) process: Option<Process>,
     /// Strays of the present or latest run, as far as they were found.
     pub(super) strays: u32,
@@ -84,6 +88,7 @@ impl Instance {
             waits: 0,
             restarted_at: Vec::new(),
             surrender: Surrender::FailedStarts,
+            stop_rules: None,
             process: None,
             strays: 0,
             outcome: None,

@@ -11,21 +11,21 @@ use std::time::Duration;
 
 /// How long a process may outlive SIGKILL before it is reported as stuck, and killed again. The
 /// kernel needs milliseconds; five seconds of it are uninterruptible sleep or a tracer.
-const KILL_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const KILL_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Supervisor {
     pub(super) fn boot(&mut self) {
         let autostart = |key: &Key| self.program_of(*key).is_some_and(|program| program.spec.autostart);
         let keys: Vec<Key> = self.all_by_priority().into_iter().filter(autostart).collect();
         for key in keys {
-            self.bring_up(key);
+            self.wish_up(key);
         }
     }
 
-    /// Every instance, those that start first in front.
+    /// Every instance, those that start first in front: by priority, and nobody before what it needs.
     pub(super) fn all_by_priority(&self) -> Vec<Key> {
         let mut programs: Vec<_> = self.programs.iter().collect();
-        programs.sort_by_key(|program| program.spec.priority);
+        programs.sort_by_key(|program| (program.rank.tier, program.rank.depth));
         programs.into_iter().flat_map(|program| program.instances.iter().copied()).collect()
     }
 
@@ -49,9 +49,11 @@ impl Supervisor {
         let Some(instance) = self.instances.get_mut(key) else { return };
         instance.goal = instance.goal.lowered();
         match instance.state {
-            State::Backoff | State::Starting(Launch::Queued) => self.enter(key, State::Stopped, None),
+            State::Backoff | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued) => {
+                self.enter(key, State::Stopped, None);
+            }
             State::Starting(Launch::Requested) => self.enter(key, State::Stopping(Ending::Unborn), None),
-            State::Starting(Launch::Alive) | State::Running => self.terminate(key),
+            State::Starting(Launch::Alive) | State::Running => self.end_in_turn(key),
             State::Stopped | State::Stopping(_) | State::Exited | State::Fatal => {}
         }
     }
@@ -62,23 +64,15 @@ impl Supervisor {
         match instance.state {
             State::Starting(Launch::Alive) | State::Running => {
                 instance.goal = Goal::Up;
-                self.terminate(key);
+                self.end_in_turn(key);
             }
             State::Stopped
-            | State::Starting(Launch::Queued | Launch::Requested)
+            | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued | Launch::Requested)
             | State::Backoff
             | State::Stopping(_)
             | State::Exited
             | State::Fatal => self.bring_up(key),
         }
-    }
-
-    pub(super) fn queue_spawn(&mut self, key: Key) {
-        if let Some(instance) = self.instances.get_mut(key) {
-            instance.strays = 0;
-        }
-        self.spawn_queue.push_back(key);
-        self.enter(key, State::Starting(Launch::Queued), None);
     }
 
     pub(super) fn spawned(&mut self, run: Run, pid: u32) {
@@ -102,14 +96,14 @@ impl Supervisor {
                 if self.phase.is_out_of_patience() {
                     self.kill(run.instance, Ending::Killing);
                 } else {
-                    self.terminate(run.instance);
+                    self.end_in_turn(run.instance);
                 }
             }
             State::Stopped
-            | State::Starting(Launch::Queued | Launch::Alive)
+            | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued | Launch::Alive)
             | State::Running
             | State::Backoff
-            | State::Stopping(Ending::Terminating | Ending::Killing | Ending::Stuck)
+            | State::Stopping(Ending::Held | Ending::Terminating | Ending::Killing | Ending::Stuck)
             | State::Exited
             | State::Fatal => {}
         }
@@ -127,10 +121,10 @@ impl Supervisor {
                 self.stopped(run.instance);
             }
             State::Stopped
-            | State::Starting(Launch::Queued | Launch::Alive)
+            | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued | Launch::Alive)
             | State::Running
             | State::Backoff
-            | State::Stopping(Ending::Terminating | Ending::Killing | Ending::Stuck)
+            | State::Stopping(Ending::Held | Ending::Terminating | Ending::Killing | Ending::Stuck)
             | State::Exited
             | State::Fatal => {}
         }
@@ -170,9 +164,15 @@ impl Supervisor {
                 instance.process = None;
                 self.ended(run, process, Outcome::Ran(status));
             }
-            State::Stopping(_) => self.await_remains(run, process),
+            State::Stopping(ending) => {
+                self.await_remains(run, process);
+                if ending == Ending::Held {
+                    // Nobody needs it any more, so the rest of its group is asked at once.
+                    self.terminate_rest(key);
+                }
+            }
             State::Stopped
-            | State::Starting(Launch::Queued | Launch::Requested)
+            | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued | Launch::Requested)
             | State::Backoff
             | State::Exited
             | State::Fatal => {}
@@ -196,13 +196,14 @@ impl Supervisor {
         match instance.state {
             State::Starting(Launch::Alive) => self.enter_running(key),
             State::Backoff => self.queue_spawn(key),
+            State::Starting(Launch::Delayed) => self.turn_has_come(key),
             State::Stopping(Ending::Terminating) => self.kill(key, Ending::Killing),
             State::Stopping(Ending::Killing | Ending::Stuck) => self.kill(key, Ending::Stuck),
             // These have no deadline.
             State::Stopped
-            | State::Starting(Launch::Queued | Launch::Requested)
+            | State::Starting(Launch::Held | Launch::Queued | Launch::Requested)
             | State::Running
-            | State::Stopping(Ending::Unborn)
+            | State::Stopping(Ending::Held | Ending::Unborn)
             | State::Exited
             | State::Fatal => {}
         }
@@ -218,10 +219,19 @@ impl Supervisor {
     /// Asks the process to end: stopsignal, then CONT, because a stopped process (SIGSTOP, a
     /// terminal) would not see it otherwise; systemd and runit do the same.
     pub(super) fn terminate(&mut self, key: Key) {
-        let spec = self.spec_of(key);
+        let rules = self.instances.get_mut(key).and_then(|instance| instance.stop_rules.take());
+        let spec = rules.unwrap_or_else(|| self.spec_of(key));
         let scope = if spec.stopasgroup { Scope::Group } else { Scope::Leader };
-        self.signal(key, spec.stopsignal, scope);
-        if spec.stopsignal != Signal::KILL {
+        let leader = self.instances.get(key).and_then(|instance| instance.process).map(|it| it.leader);
+        let has_whom = match leader {
+            Some(Leader::Alive) | None => true,
+            Some(Leader::Reaped) => scope == Scope::Group,
+            Some(Leader::Astray) => false,
+        };
+        if has_whom {
+            self.signal(key, spec.stopsignal, scope);
+        }
+        if has_whom && spec.stopsignal != Signal::KILL {
             self.signal(key, Signal::CONT, scope);
         }
         self.enter(key, State::Stopping(Ending::Terminating), Some(self.now + spec.stoptime));

@@ -2,7 +2,7 @@
 //! of it is left, and strays are ended in the same order as everybody: stopsignal, stoptime, SIGKILL.
 
 use super::instance::{Leader, Outcome, Process};
-use super::{Action, Ending, Remains, Run, Scope, State, Supervisor};
+use super::{Action, Ending, Remains, Run, State, Supervisor};
 use crate::config::{KillStrays, ProgramSpec};
 use crate::signal::Signal;
 use crate::slots::Key;
@@ -24,13 +24,23 @@ impl Supervisor {
         if let Some(instance) = self.instances.get_mut(key) {
             instance.outcome = Some(outcome);
         }
-        self.enter(key, State::Stopping(Ending::Terminating), Some(self.now + spec.stoptime));
         self.await_remains(run, process);
-        if spec.killasgroup && spec.stopasgroup {
-            self.signal(key, spec.stopsignal, Scope::Group);
-            if spec.stopsignal != Signal::KILL {
-                self.signal(key, Signal::CONT, Scope::Group);
-            }
+        self.terminate(key);
+    }
+
+    /// The leader ended before its turn to stop had come: asks what is left, if something is.
+    pub(super) fn terminate_rest(&mut self, key: Key) {
+        match self.instances.get(key).map(|instance| instance.state) {
+            Some(State::Stopping(_)) => self.terminate(key),
+            Some(
+                State::Stopped
+                | State::Starting(_)
+                | State::Running
+                | State::Backoff
+                | State::Exited
+                | State::Fatal,
+            )
+            | None => {}
         }
     }
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskmaster::config::{Autorestart, KillStrays, Kind, ProgramSpec};
+use taskmaster::config::{Autorestart, Condition, KillStrays, Kind, ProgramSpec};
 use taskmaster::signal::Signal;
 use taskmaster::supervisor::{ExitStatus, Remains, Scope};
 use taskmaster::time::Time;
@@ -15,6 +15,8 @@ use taskmaster::time::Time;
 pub struct Expected {
     pub spec: Arc<ProgramSpec>,
     pub name: String,
+    /// Its priority, or that of the first of those that need it.
+    pub tier: i32,
     pub number: u32,
     /// Last told to run.
     pub is_wanted: bool,
@@ -74,12 +76,17 @@ pub struct Ending {
     pub is_killed: bool,
     /// Only strays are left.
     is_astray: bool,
+    /// When its time began to run.
+    pub asked_at: Time,
+    /// There is no more patience.
+    is_hard: bool,
 }
 
 impl Expected {
     pub fn new(spec: Arc<ProgramSpec>, number: u32) -> Expected {
         Expected {
             name: format!("{}:{number}", spec.name),
+            tier: spec.priority,
             number,
             retries_allowed: spec.startretries,
             spec,
@@ -122,7 +129,7 @@ impl Expected {
     /// The one time at which something is due without further input. Not for what has been killed.
     pub fn deadline(&self) -> Option<Time> {
         match (&self.ending, self.born) {
-            (Some(ending), _) => (!self.is_handed_out).then_some(ending.due),
+            (Some(ending), _) => (!self.is_handed_out && !self.waits_to_be_asked()).then_some(ending.due),
             (None, Some(born)) => (!self.is_proven).then(|| born + self.spec.starttime),
             (None, None) => self.retry_at,
         }
@@ -175,7 +182,7 @@ impl Expected {
         if self.spec.restart_delay != spec.restart_delay {
             self.last_wait = None;
         }
-        self.spec = spec.clone();
+        (self.spec, self.tier) = (spec.clone(), spec.priority);
         self.retries_allowed = self.retries_allowed.max(spec.startretries);
         if self.tries == 0 {
             self.retries_allowed = spec.startretries;
@@ -227,6 +234,8 @@ impl Expected {
             is_asked: false,
             is_killed: false,
             is_astray: false,
+            asked_at: now,
+            is_hard: false,
         });
     }
 
@@ -236,7 +245,7 @@ impl Expected {
             self.end(now);
         }
         if let Some(ending) = &mut self.ending {
-            ending.due = ending.due.min(now);
+            (ending.due, ending.is_hard) = (ending.due.min(now), true);
         }
     }
 
@@ -244,7 +253,7 @@ impl Expected {
     /// stopsignal that could be obeyed.
     pub fn signalled(&mut self, now: Time, sent: (Signal, Scope), is_hard: bool) -> Result<bool, String> {
         let (signal, scope) = sent;
-        let Self { spec, name, ending, is_group_left, .. } = self;
+        let Self { spec, name, ending, is_group_left, born, .. } = self;
         let Some(ending) = ending else {
             return Err(format!("{name}: SIG{signal} to what was not asked to end"));
         };
@@ -253,6 +262,7 @@ impl Expected {
         if ending.is_astray {
             return Err(format!("{name}: SIG{signal} to a group that is gone"));
         }
+        let is_unasked = born.is_some() && !ending.is_asked && !ending.is_hard && !is_hard;
         let is_request = signal == stopsignal && !ending.is_asked && !is_hard;
         let to_group = match signal {
             Signal::KILL if !is_request => spec.killasgroup || *is_group_left,
@@ -262,8 +272,8 @@ impl Expected {
             return Err(format!("{name}: SIG{signal} to the wrong scope, {scope:?}"));
         }
         if is_request {
-            ending.is_asked = true;
-        } else if signal == Signal::KILL && ending.due <= now {
+            (ending.is_asked, ending.asked_at, ending.due) = (true, now, now + rules.stoptime);
+        } else if signal == Signal::KILL && ending.due <= now && !is_unasked {
             ending.is_killed = true;
         } else if signal != Signal::CONT {
             return Err(format!("{name}: SIG{signal} too early, or once too often"));
@@ -275,8 +285,16 @@ impl Expected {
     pub fn strays_found(&mut self, now: Time, is_hard: bool) {
         let due = if is_hard { now } else { now + self.spec.stoptime };
         let since = self.ending.as_ref().map_or(now, |ending| ending.since);
-        let ending = Ending { rules: None, since, due, is_asked: false, is_killed: false, is_astray: true };
-        self.ending = Some(ending);
+        self.ending = Some(Ending {
+            rules: None,
+            since,
+            due,
+            is_asked: false,
+            is_killed: false,
+            is_astray: true,
+            asked_at: now,
+            is_hard,
+        });
     }
 
     /// The supervisor signals the strays.
@@ -305,16 +323,40 @@ impl Expected {
         if is_right { Ok(()) } else { Err(format!("{}: {remains:?} is watched", self.name)) }
     }
 
-    /// A process that is to end must have been told so.
-    pub fn is_owed_a_signal(&self) -> bool {
-        let is_there = self.born.is_some() || self.ending.as_ref().is_some_and(|ending| ending.is_astray);
-        is_there && self.ending.as_ref().is_some_and(|ending| !ending.is_asked && !ending.is_killed)
+    /// Strays that were found must have been told to end.
+    pub fn has_strays_unasked(&self) -> bool {
+        self.ending.as_ref().is_some_and(|ending| ending.is_astray && !ending.is_asked && !ending.is_killed)
+    }
+
+    /// A process that is to end must have been told so, unless others must end before.
+    pub fn waits_to_be_asked(&self) -> bool {
+        self.born.is_some()
+            && self.ending.as_ref().is_some_and(|ending| !ending.is_asked && !ending.is_killed)
+    }
+
+    /// Whether it is as those that need it want it to be.
+    pub fn meets(&self, condition: Condition) -> bool {
+        let has_ended_well =
+            self.state() == "EXITED" && self.ends.last().is_some_and(|(_, status)| self.is_expected(*status));
+        match condition {
+            Condition::ExitedOk => has_ended_well,
+            Condition::Running | Condition::Healthy => {
+                let may_have_ended = self.spec.governance.kind == Kind::Oneshot;
+                self.state() == "RUNNING" || (may_have_ended && has_ended_well)
+            }
+        }
+    }
+
+    /// A process is owed, and nothing but others, or a turn, is in its way.
+    pub fn is_owed_a_process(&self) -> bool {
+        self.is_queued
     }
 
     /// SIGKILL should have been sent by now.
     pub fn is_overdue(&self, now: Time) -> bool {
         let is_there = self.born.is_some() || self.is_group_left;
-        is_there && self.ending.as_ref().is_some_and(|ending| !ending.is_killed && ending.due <= now)
+        let is_asked = |ending: &Ending| ending.is_asked || ending.is_hard || self.born.is_none();
+        is_there && self.ending.as_ref().is_some_and(|it| !it.is_killed && it.due <= now && is_asked(it))
     }
 
     pub fn handed_out(&mut self) -> Result<(), String> {
@@ -336,7 +378,10 @@ impl Expected {
         (self.is_handed_out, self.born, self.is_proven) = (false, Some(now), false);
         self.last_born = Some(now);
         match &mut self.ending {
-            Some(ending) => ending.due = now + self.spec.stoptime,
+            Some(ending) => {
+                ending.due = now + self.spec.stoptime;
+                ending.rules = Some(self.spec.clone());
+            }
             None => self.prove_if_due(now),
         }
     }
@@ -354,6 +399,12 @@ impl Expected {
         self.ends.push((now, status));
         self.group_counts = self.spec.killasgroup;
         let counts_strays = self.spec.kill_strays != KillStrays::Never;
+        if let Some(ending) = self.ending.as_mut().filter(|it| !it.is_asked && !it.is_killed && !it.is_hard) {
+            // It ended before it was asked to; the rest of its group has its time from now on.
+            let rules = ending.rules.clone().unwrap_or(self.spec.clone());
+            (ending.asked_at, ending.due) = (now, now + rules.stoptime);
+            ending.is_asked = !(rules.stopasgroup && self.group_counts);
+        }
         if self.ending.is_some() && (self.spec.killasgroup || counts_strays) {
             self.is_group_left = true;
             return;
