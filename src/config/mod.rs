@@ -35,7 +35,8 @@ pub use parse::parse;
 pub use probes::{Check, ProbeSpec, Url, address};
 pub use schema::{Applies, Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 pub use spec::{
-    Autorestart, Config, HttpLogs, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec,
+    Autorestart, Config, HttpLogs, KillStrays, LogFormat, LogFull, Output, ProgramSpec, Rotation,
+    SupervisorSpec,
 };
 pub use template::Template;
 pub use values::NUMPROCS_MAX;

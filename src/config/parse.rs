@@ -12,7 +12,8 @@ use super::field::{Field, Problem, World, key_path};
 use super::governance::{Governance, Kind};
 use super::schema::{Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 use super::spec::{
-    Autorestart, Config, HttpLogs, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec,
+    Autorestart, Config, HttpLogs, KillStrays, LogFormat, LogFull, Output, ProgramSpec, Rotation,
+    SupervisorSpec,
 };
 use super::template::Template;
 use super::values::NUMPROCS_MAX;
@@ -284,7 +285,7 @@ pub(super) fn read_keys<T>(
             let hint = foreign::translate(name).or_else(|| suggest(name, names));
             let hint = hint.or_else(|| foreign::translate_nearly(name)).unwrap_or_else(|| {
                 let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
-                let lines: Vec<String> = names.chunks(9).map(|names| names.join(", ")).collect();
+                let lines: Vec<String> = names.chunks(7).map(|names| names.join(", ")).collect();
                 format!("the keys are\n  {}", lines.join(",\n  "))
             });
             field.wrong_key::<()>(format!("unknown key `{name}`"), hint);
@@ -322,6 +323,7 @@ fn default_program(name: &str, directory: &Path) -> ProgramSpec {
         env: Vec::new(),
         stopasgroup: true,
         killasgroup: true,
+        kill_strays: KillStrays::Stop,
         priority: 999,
         restart_delay: None,
         governance: Governance::default(),

@@ -23,7 +23,7 @@ impl EventLoop {
     pub(super) fn serve_probes(&mut self) {
         self.prober.fire(self.poll.registry(), self.now);
         while let Some(check) = self.prober.poll_command() {
-            match self.launcher.spawn(&check.program, check.number) {
+            match self.launcher.spawn(&check.program, check.number, check.run) {
                 Ok(spawned) => {
                     self.processes.insert_check(spawned.pid, check.key);
                     self.prober.started(check.key, spawned.pid, spawned.streams.stdout);

@@ -1,5 +1,6 @@
 //! What is known of an instance's health while it is RUNNING, and what follows from it.
 
+use super::instance::Outcome;
 use super::{Action, Goal, Run, State, Supervisor};
 use crate::config::{Autorestart, ProgramSpec};
 use crate::slots::Key;
@@ -98,7 +99,7 @@ impl Supervisor {
                     let failures = health.unlively;
                     let illness = Illness { incarnation: run.incarnation, reason: reason.into(), failures };
                     instance.illness = Some(Box::new(illness));
-                    instance.is_ill = true;
+                    instance.outcome = Some(Outcome::Ill);
                     self.end_in_turn(key);
                 }
             }
@@ -108,11 +109,12 @@ impl Supervisor {
     /// A process that was ended for its illness is gone: its policy decides, as after an unexpected
     /// exit.
     pub(super) fn ended_ill(&mut self, key: Key) {
-        let spec = self.spec_of(key);
-        if spec.autorestart == Autorestart::Never {
+        let is_wanted = self.instances.get(key).is_some_and(|instance| instance.goal == Goal::Up);
+        if !is_wanted {
+            self.enter(key, State::Stopped, None);
+        } else if self.spec_of(key).autorestart == Autorestart::Never {
             self.enter(key, State::Exited, None);
-        } else if let Some(instance) = self.instances.get_mut(key) {
-            instance.goal = Goal::Up;
+        } else {
             self.restart_after_run(key);
         }
     }

@@ -35,9 +35,11 @@ pub struct Instance {
     pub(super) health: Option<Box<Health>>,
     /// The last end that a check has brought.
     pub(super) illness: Option<Box<Illness>>,
-    /// Whether it is being stopped because of it.
-    pub(super) is_ill: bool,
     pub(super) process: Option<Process>,
+    /// Strays of the present or latest run, as far as they were found.
+    pub(super) strays: u32,
+    /// It is STOPPING only because the remains of an exit are cleared away.
+    pub(super) outcome: Option<Outcome>,
     pub(super) past: BlackBox,
     /// Why the last spawn failed, until one works.
     pub(super) spawn_error: Option<Box<str>>,
@@ -64,7 +66,20 @@ pub(super) struct Process {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Leader {
     Alive,
+    /// Its group is waited for.
     Reaped,
+    /// Its group is gone, or does not count; strays are waited for.
+    Astray,
+}
+
+/// What an exit that no wish has led to comes to, once its remains are cleared away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    FailedStart,
+    Ran(ExitStatus),
+    Succeeded,
+    /// It was ended because a check of its liveness failed.
+    Ill,
 }
 
 impl Instance {
@@ -83,8 +98,9 @@ impl Instance {
             stop_rules: None,
             health: None,
             illness: None,
-            is_ill: false,
             process: None,
+            strays: 0,
+            outcome: None,
             past: BlackBox::default(),
             spawn_error: None,
         }
@@ -113,6 +129,11 @@ impl Instance {
     /// When its living process was spawned.
     pub fn started(&self) -> Option<Time> {
         self.living().map(|process| process.started)
+    }
+
+    /// Processes of its present or latest run that had left its group when it ended.
+    pub fn strays(&self) -> u32 {
+        self.strays
     }
 
     /// Automatic restarts after a run, since the last wish.

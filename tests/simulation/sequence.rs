@@ -174,8 +174,9 @@ impl Sequence<'_> {
             return Ok(());
         }
         let run = self.random.pick(&runs);
-        self.world.report_stale(match self.random.below(5) {
-            4 => Event::Probed { run, probe: Probe::Liveness, outcome: Err("late".to_owned()) },
+        self.world.report_stale(match self.random.below(6) {
+            5 => Event::Probed { run, probe: Probe::Liveness, outcome: Err("late".to_owned()) },
+            4 => Event::StraysFound { run, count: 1 },
             0 => Event::Exited { run, status: ExitStatus::Code(1) },
             1 => Event::GroupGone { run },
             2 => Event::Spawned { run, pid: u32::MAX },

@@ -66,6 +66,8 @@ enum Stage {
 /// A command that is to be started as a check.
 pub(crate) struct CommandCheck {
     pub(crate) key: Key,
+    /// Whose check it is; what strays from it is a stray of that.
+    pub(crate) run: Run,
     /// The program with the check in the place of its command, and its output in one pipe.
     pub(crate) program: ProgramSpec,
     pub(crate) number: u32,
@@ -198,7 +200,7 @@ impl Prober {
                 stderr: Output::Stdout,
                 ..(*watch.program).clone()
             };
-            return Some(CommandCheck { key, program, number: watch.number });
+            return Some(CommandCheck { key, run: watch.run, program, number: watch.number });
         }
         None
     }
