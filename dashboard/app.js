@@ -162,10 +162,13 @@ class Page {
     this.#rearrange();
   }
 
+  isOnly(state) {
+    return this.choice.states.size === 1 && this.choice.states.has(state);
+  }
+
   /// Only this state, or everything again.
   showOnly(state) {
-    const isOn = this.choice.states.size === 1 && this.choice.states.has(state);
-    this.choice.states = new Set(isOn ? [] : [state]);
+    this.choice.states = new Set(this.isOnly(state) ? [] : [state]);
     this.#rearrange();
   }
 

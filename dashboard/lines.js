@@ -103,7 +103,11 @@ export class Lines {
   #toEnd(paints = 5) {
     this.#node.scrollTop = this.#node.scrollHeight;
     this.#top = this.#node.scrollTop;
-    if (paints > 0) requestAnimationFrame(() => this.isFollowing && this.#toEnd(paints - 1));
+    if (paints > 0) requestAnimationFrame(() => this.isFollowing && !this.#isTouched() && this.#toEnd(paints - 1));
+  }
+
+  #isTouched() {
+    return this.#isHeld || performance.now() - this.#touchedAt < TOUCH_MS;
   }
 
   /// Scrolling up holds still, scrolling back to the end follows again; if the reader did it, that is.
@@ -111,7 +115,7 @@ export class Lines {
     const { scrollTop, scrollHeight, clientHeight } = this.#node;
     const isUp = scrollTop < this.#top - 2;
     this.#top = scrollTop;
-    if (!this.#isHeld && performance.now() - this.#touchedAt > TOUCH_MS) return;
+    if (!this.#isTouched()) return;
     const isAtEnd = scrollHeight - scrollTop - clientHeight < AT_END;
     if (this.isFollowing && isUp && !isAtEnd) this.follow(false);
     else if (!this.isFollowing && isAtEnd && !isUp) this.follow(true);

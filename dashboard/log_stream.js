@@ -35,7 +35,7 @@ export class LogStream {
       this.#to.opened();
       this.#to.state("");
     });
-    source.addEventListener("message", ({ data }) => this.#to.lines(data.split("\n")));
+    source.addEventListener("line", ({ data }) => this.#to.lines([data]));
     source.addEventListener("error", () => this.#failed());
   }
 

@@ -10,6 +10,7 @@
 //! - `diff`: two configurations to what leads from one to the other
 //! - `template`, `environment`: what is replaced in texts; `diagnostic`: problems, as users see them
 
+mod dependencies;
 mod diagnostic;
 mod diff;
 mod document;
@@ -24,6 +25,7 @@ mod syntax;
 mod template;
 mod values;
 
+pub use dependencies::{Condition, Dependency};
 pub use diagnostic::{Diagnostic, Position, render};
 pub use diff::{Change, ChangedKey, Plan, diff};
 pub use document::TEXT_BYTES_MAX;
@@ -31,7 +33,8 @@ pub use governance::{Governance, Kind, RestartDelay};
 pub use parse::parse;
 pub use schema::{Applies, Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 pub use spec::{
-    Autorestart, Config, HttpLogs, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec,
+    Autorestart, Config, HttpLogs, KillStrays, LogFormat, LogFull, Output, ProgramSpec, Rotation,
+    SupervisorSpec,
 };
 pub use template::Template;
 pub use values::NUMPROCS_MAX;

@@ -12,11 +12,12 @@ use super::field::{Field, Problem, World, key_path};
 use super::governance::{Governance, Kind};
 use super::schema::{Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 use super::spec::{
-    Autorestart, Config, HttpLogs, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec,
+    Autorestart, Config, HttpLogs, KillStrays, LogFormat, LogFull, Output, ProgramSpec, Rotation,
+    SupervisorSpec,
 };
 use super::template::Template;
 use super::values::NUMPROCS_MAX;
-use super::{Source, foreign, values};
+use super::{Source, dependencies, foreign, values};
 use crate::signal::Signal;
 
 const NAME_CHARS_MAX: usize = 64;
@@ -209,14 +210,15 @@ fn read_programs(programs: &Field) -> Option<Vec<Arc<ProgramSpec>>> {
         if let Some((message, help)) = wrong_name(name) {
             field.wrong_key::<()>(message, help);
         }
-        specs.push(Arc::new(read_program(name, &field)));
+        specs.push(read_program(name, &field));
     }
+    dependencies::connect(programs, &mut specs);
     let instances: u64 = specs.iter().map(|spec| u64::from(spec.numprocs)).sum();
     if instances > u64::from(NUMPROCS_MAX) {
         let message = format!("{instances} instances in all are more than {NUMPROCS_MAX}");
         return programs.wrong_key(message, "lower `numprocs` of some programs");
     }
-    Some(specs)
+    Some(specs.into_iter().map(Arc::new).collect())
 }
 
 /// What is wrong with the name of a program, and what to do about it.
@@ -321,6 +323,7 @@ fn default_program(name: &str, directory: &Path) -> ProgramSpec {
         env: Vec::new(),
         stopasgroup: true,
         killasgroup: true,
+        kill_strays: KillStrays::Stop,
         priority: 999,
         restart_delay: None,
         governance: Governance::default(),

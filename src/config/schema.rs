@@ -2,7 +2,7 @@
 
 use super::field::Field;
 use super::spec::{ProgramSpec, SupervisorSpec};
-use super::{governance, values};
+use super::{dependencies, governance, values};
 
 /// One key of a section whose values are kept in a `T`.
 pub struct Key<T> {
@@ -211,12 +211,36 @@ pub const PROGRAM_KEYS: &[Key<ProgramSpec>] = &[
         set: |field, spec| values::boolean(field).map(|value| spec.killasgroup = value),
     },
     Key {
+        name: "kill_strays",
+        default: "stop",
+        summary: "end what left its group (daemons, setsid): stop, always (after exits, too) or never",
+        applies: Applies::InPlace,
+        differs: |old, new| old.kill_strays != new.kill_strays,
+        set: |field, spec| values::kill_strays(field).map(|value| spec.kill_strays = value),
+    },
+    Key {
         name: "priority",
         default: "999",
         summary: "lower starts first and stops last",
         applies: Applies::InPlace,
         differs: |old, new| old.priority != new.priority,
         set: |field, spec| values::priority(field).map(|value| spec.priority = value),
+    },
+    Key {
+        name: "depends_on",
+        default: "[]",
+        summary: "programs that must be running, healthy or exited_ok before it starts",
+        applies: Applies::InPlace,
+        differs: |old, new| old.governance.depends_on != new.governance.depends_on,
+        set: |field, spec| dependencies::depends_on(field).map(|value| spec.governance.depends_on = value),
+    },
+    Key {
+        name: "start_interval",
+        default: "0",
+        summary: "the time between the starts of two instances",
+        applies: Applies::InPlace,
+        differs: |old, new| old.governance.start_interval != new.governance.start_interval,
+        set: |field, spec| values::time(field).map(|value| spec.governance.start_interval = value),
     },
     Key {
         name: "restart_delay",

@@ -105,6 +105,66 @@ test("a lost connection is said, and found again after a restart", TEST, async (
   await supervisor.stop();
 });
 
+const NOISY = `
+  noisy:
+    starttime: 0
+    cmd: [sh, -c, 'n=0; echo "<img src=x onerror=alert(1)>"; printf "\\033[32mgreen\\033[0m\\n"; echo "<script>alert(2)</script>" >&2; while sleep 0.2; do n=$((n + 1)); echo "line $n"; done']`;
+
+test("the log of a running program is followed, whatever it prints", TEST, async () => {
+  const supervisor = await Supervisor.on(NOISY);
+  const page = await open(browser, supervisor.url);
+  await live(page);
+  await rowOf(page, "noisy:0").click();
+  const line = (text) => page.locator(".log > div").filter({ hasText: text });
+  await line(/^<img src=x onerror=alert\(1\)>$/).waitFor();
+  await page.locator(".log .fg-2", { hasText: "green" }).waitFor();
+  // Lines that are printed only now arrive, too, each once and in order.
+  const count = () => page.locator(".log > div").count();
+  const before = await count();
+  await becomes("five more lines", async () => (await count()) >= before + 5, true);
+  const texts = (await page.locator(".log > div").allTextContents()).slice(2);
+  assert.deepEqual(texts, texts.map((_, at) => `line ${at + 1}`));
+  await page.keyboard.press("p");
+  const paused = await count();
+  await page.locator("#dock [data-part=newest]", { hasText: /^\d+ new lines/ }).waitFor();
+  assert.equal(await count(), paused);
+  await page.keyboard.press("e");
+  await line(/^<script>alert\(2\)<\/script>$/).waitFor();
+  assert.equal(await count(), 1);
+  assert.equal(await page.locator(".log img, .log script").count(), 0);
+  assert.deepEqual(page.faults, []);
+  await supervisor.stop();
+});
+
+test("the log is followed again after a restart of the supervisor", TEST, async () => {
+  const supervisor = await Supervisor.on(`\n  once: {cmd: "sh -c 'echo pid $$; sleep 1000'", starttime: 0}`);
+  const page = await open(browser, supervisor.url);
+  await live(page);
+  await rowOf(page, "once:0").click();
+  const first = (await supervisor.row("once:0")).pid;
+  await page.locator(".log", { hasText: `pid ${first}` }).waitFor();
+  await supervisor.end();
+  await page.locator("#lost").waitFor();
+  await supervisor.start();
+  const second = (await supervisor.row("once:0")).pid;
+  await becomes("both", () => page.locator(".log > div").allTextContents(), [`pid ${first}`, `pid ${second}`]);
+  assert.deepEqual(page.faults, []);
+  await supervisor.stop();
+});
+
+test("a supervisor that has stopped answering without a word is noticed", TEST, async () => {
+  const supervisor = await Supervisor.on(PROGRAMS);
+  const page = await open(browser, supervisor.url);
+  await live(page);
+  supervisor.process.kill("SIGSTOP");
+  await page.locator("#lost").waitFor({ timeout: 90_000 });
+  supervisor.process.kill("SIGCONT");
+  await live(page);
+  await page.locator("#lost").waitFor({ state: "hidden" });
+  assert.deepEqual(page.faults, []);
+  await supervisor.stop();
+});
+
 test("a supervisor without programs has a page, too", TEST, async () => {
   const supervisor = await Supervisor.on(" {}");
   const page = await open(browser, supervisor.url);

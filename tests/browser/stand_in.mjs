@@ -137,8 +137,8 @@ export class StandIn {
   }
 }
 
-/// One event a line; a carriage return ends a line of the event stream, too.
-const events = (lines) => lines.map((line) => `data: ${line.replaceAll("\r", "\ndata: ")}\n\n`).join("");
+/// One event a line, as src/http/sse.rs writes them: a carriage return would end the line for the reader.
+const events = (lines) => lines.map((line) => `event: line\ndata: ${line.replaceAll("\r", " ")}\n\n`).join("");
 
 async function asset(pathname, response) {
   const name = pathname === "/" ? "index.html" : pathname.slice(1);

@@ -4,6 +4,7 @@
 
 mod anchors;
 mod changes;
+mod dependencies;
 mod files;
 mod governance;
 mod keys;
