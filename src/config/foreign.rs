@@ -16,7 +16,6 @@ pub(super) const PROGRAM_LATER: &[&str] = &[
     "max_age_jitter",
     "max_memory",
     "schedule",
-    "kill_strays",
     "on_crash",
     "initgroups",
     "uid",

@@ -33,7 +33,8 @@ pub use governance::{Governance, Kind, RestartDelay};
 pub use parse::parse;
 pub use schema::{Applies, Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 pub use spec::{
-    Autorestart, Config, HttpLogs, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec,
+    Autorestart, Config, HttpLogs, KillStrays, LogFormat, LogFull, Output, ProgramSpec, Rotation,
+    SupervisorSpec,
 };
 pub use template::Template;
 pub use values::NUMPROCS_MAX;

@@ -12,7 +12,8 @@ use super::field::{Field, Problem, World, key_path};
 use super::governance::{Governance, Kind};
 use super::schema::{Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 use super::spec::{
-    Autorestart, Config, HttpLogs, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec,
+    Autorestart, Config, HttpLogs, KillStrays, LogFormat, LogFull, Output, ProgramSpec, Rotation,
+    SupervisorSpec,
 };
 use super::template::Template;
 use super::values::NUMPROCS_MAX;
@@ -322,6 +323,7 @@ fn default_program(name: &str, directory: &Path) -> ProgramSpec {
         env: Vec::new(),
         stopasgroup: true,
         killasgroup: true,
+        kill_strays: KillStrays::Stop,
         priority: 999,
         restart_delay: None,
         governance: Governance::default(),

@@ -211,6 +211,14 @@ pub const PROGRAM_KEYS: &[Key<ProgramSpec>] = &[
         set: |field, spec| values::boolean(field).map(|value| spec.killasgroup = value),
     },
     Key {
+        name: "kill_strays",
+        default: "stop",
+        summary: "end what left its group (daemons, setsid): stop, always (after exits, too) or never",
+        applies: Applies::InPlace,
+        differs: |old, new| old.kill_strays != new.kill_strays,
+        set: |field, spec| values::kill_strays(field).map(|value| spec.kill_strays = value),
+    },
+    Key {
         name: "priority",
         default: "999",
         summary: "lower starts first and stops last",

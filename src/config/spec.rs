@@ -62,6 +62,8 @@ pub struct ProgramSpec {
     pub stopasgroup: bool,
     /// Whether SIGKILL goes to the whole process group, and STOPPED waits for all of it to be gone.
     pub killasgroup: bool,
+    /// When processes of a run that left its group are ended.
+    pub kill_strays: KillStrays,
     /// Lower starts first and stops last.
     pub priority: i32,
     /// The wait before every restart and retry; `None`: restarts are immediate and retry k waits k
@@ -102,6 +104,17 @@ impl Autorestart {
             Autorestart::Never => "never",
         }
     }
+}
+
+/// `kill_strays`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KillStrays {
+    /// With a stop.
+    Stop,
+    /// With a stop, and before whatever follows an exit.
+    Always,
+    /// They live on.
+    Never,
 }
 
 /// Where a child's output stream goes.

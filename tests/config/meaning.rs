@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use taskmaster::config::{
-    Autorestart, Condition, Dependency, Governance, Kind, LogFormat, LogFull, Output, PROGRAM_KEYS,
-    ProgramSpec, RestartDelay, Rotation, SUPERVISOR_KEYS, Template, diff,
+    Autorestart, Condition, Dependency, Governance, KillStrays, Kind, LogFormat, LogFull, Output,
+    PROGRAM_KEYS, ProgramSpec, RestartDelay, Rotation, SUPERVISOR_KEYS, Template, diff,
 };
 use taskmaster::signal::Signal;
 
@@ -376,6 +376,7 @@ fn minimal() -> ProgramSpec {
         log_full: LogFull::Drop,
         stopasgroup: true,
         killasgroup: true,
+        kill_strays: KillStrays::Stop,
         priority: 999,
         restart_delay: None,
         governance: Governance::default(),
@@ -447,6 +448,7 @@ fn every_key_reaches_its_own_value() {
         ("env: {A: b}", |spec| spec.env = vec![("A".to_owned(), Template::new("b"))]),
         ("stopasgroup: false", |spec| spec.stopasgroup = false),
         ("killasgroup: false", |spec| spec.killasgroup = false),
+        ("kill_strays: never", |spec| spec.kill_strays = KillStrays::Never),
         ("priority: -1", |spec| spec.priority = -1),
         ("depends_on: [other]", |spec| spec.governance.depends_on = vec![other()]),
         ("start_interval: 2", |spec| spec.governance.start_interval = Duration::from_secs(2)),

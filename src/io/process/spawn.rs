@@ -20,10 +20,12 @@ use super::environment::Environment;
 use super::failure::explain;
 use super::leaks;
 use super::limits::FileLimit;
+use super::run_id::{self, RunIds};
 use super::seats::Seats;
 use crate::config::{Output, ProgramSpec};
 use crate::io::program_path::find_program;
 use crate::io::reason::reason;
+use crate::supervisor::Run;
 
 /// Starts processes.
 pub(crate) struct Launcher {
@@ -31,6 +33,7 @@ pub(crate) struct Launcher {
     limit: FileLimit,
     seats: Seats,
     environment: Environment,
+    run_ids: RunIds,
 }
 
 /// A process that was started, and our ends of its pipes.
@@ -54,7 +57,7 @@ struct ChildStreams {
 }
 
 impl Launcher {
-    pub(crate) fn new(limit: FileLimit) -> io::Result<Launcher> {
+    pub(crate) fn new(limit: FileLimit, run_ids: RunIds) -> io::Result<Launcher> {
         if let Err(error) = leaks::withhold() {
             log::warn!("programs may inherit descriptors that were leaked to us: {error}");
         }
@@ -64,6 +67,7 @@ impl Launcher {
             environment: Environment::inherit(),
             null,
             limit,
+            run_ids,
         })
     }
 
@@ -71,13 +75,13 @@ impl Launcher {
     ///
     /// # Errors
     /// What could not be done, and why, in words for the user.
-    pub(crate) fn spawn(&mut self, program: &ProgramSpec, number: u32) -> Result<Spawned, String> {
-        let spawned = self.start(program, number);
+    pub(crate) fn spawn(&mut self, program: &ProgramSpec, number: u32, run: Run) -> Result<Spawned, String> {
+        let spawned = self.start(program, number, run);
         self.seats.refill(&self.null);
         spawned
     }
 
-    fn start(&mut self, program: &ProgramSpec, number: u32) -> Result<Spawned, String> {
+    fn start(&mut self, program: &ProgramSpec, number: u32, run: Run) -> Result<Spawned, String> {
         let (streams, child) =
             self.open_streams(program).map_err(|error| format!("no pipe: {}", reason(&error)))?;
         let expand = |template: &crate::config::Template| template.expand(&program.name, number);
@@ -101,6 +105,7 @@ impl Launcher {
         env.push(("TASKMASTER_PROGRAM_NAME", program.name.clone()));
         env.push(("TASKMASTER_PROCESS_NUM", number.to_string()));
         env.push(("TASKMASTER_PROCESS_NAME", format!("{}:{number}", program.name)));
+        env.push((run_id::VARIABLE, self.run_ids.of(run)));
         command.stdin(child.stdin).stdout(child.stdout).stderr(child.stderr);
 
         let spawn = || self.limit.with_inherited(|| command.spawn());
