@@ -9,7 +9,7 @@ pub(super) const SHOWN_MAX: usize = 20;
 /// Characters of a source line that are shown around a problem.
 const LINE_CHARS_MAX: usize = 200;
 /// Characters of a message, or of the help beside it.
-const MESSAGE_CHARS_MAX: usize = 400;
+const MESSAGE_CHARS_MAX: usize = 800;
 
 /// A place in the text; both count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
