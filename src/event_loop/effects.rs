@@ -105,7 +105,7 @@ impl EventLoop {
         };
         let readers = [(spawned.streams.stdout, streams.stdout), (spawned.streams.stderr, streams.stderr)];
         let pipes = readers.map(|(reader, stream)| {
-            let added = self.pipes.add(self.poll.registry(), reader?, stream?);
+            let added = self.pipes.add(self.poll.registry(), reader?, stream?, run.instance);
             added.inspect_err(|error| log::error!("output of pid {} is lost: {error}", spawned.pid)).ok()
         });
         self.processes.insert(spawned.pid, *run, pipes);
