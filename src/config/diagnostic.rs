@@ -8,10 +8,10 @@ use super::Source;
 pub(super) const SHOWN_MAX: usize = 20;
 /// Characters of a source line that are shown around a problem.
 const LINE_CHARS_MAX: usize = 200;
-/// Characters of a message.
+/// Characters of a message, which quotes the file.
 const MESSAGE_CHARS_MAX: usize = 400;
-/// Characters of the help beside it, which may list all keys there are.
-const HELP_CHARS_MAX: usize = 800;
+/// Characters of the help beside it, which may list every key that there is.
+const HELP_CHARS_MAX: usize = 1200;
 
 /// A place in the text; both count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,23 +2,8 @@
 //! fast fingers.
 
 /// Keys of programs that the documentation names and this version does not have yet.
-pub(super) const PROGRAM_LATER: &[&str] = &[
-    "user",
-    "group",
-    "env_file",
-    "clear_env",
-    "rlimits",
-    "nice",
-    "oom_score_adj",
-    "max_age",
-    "max_age_jitter",
-    "max_memory",
-    "schedule",
-    "on_crash",
-    "initgroups",
-    "uid",
-    "gid",
-];
+pub(super) const PROGRAM_LATER: &[&str] =
+    &["max_age", "max_age_jitter", "max_memory", "schedule", "initgroups", "uid", "gid"];
 
 /// The same for the `taskmaster:` section.
 pub(super) const SUPERVISOR_LATER: &[&str] = &["on_event", "restart_storm"];
