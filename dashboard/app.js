@@ -199,14 +199,14 @@ class Page {
   }
 
   toggleFold({ program, view }) {
-    if (view === "folded") this.choice.views.delete(program.slot);
-    else this.choice.views.set(program.slot, "folded");
+    if (view === "folded") this.choice.views.delete(program.name);
+    else this.choice.views.set(program.name, "folded");
     this.#rearrange();
   }
 
   toggleCells({ program, view }) {
     if (view === "folded") return;
-    this.choice.views.set(program.slot, view === "cells" ? "rows" : "cells");
+    this.choice.views.set(program.name, view === "cells" ? "rows" : "cells");
     this.#rearrange();
   }
 
@@ -232,6 +232,8 @@ class Page {
   }
 
   #activate(key, from, to) {
+    // Whoever reads the page aloud follows the focus.
+    if (document.activeElement === document.body) byId("programs").focus({ preventScroll: true });
     const left = this.list.active;
     if (left !== key) this.list.viewOf(left)?.leave?.();
     const clear = { top: byId("programs").querySelector(".head").offsetHeight + 8, bottom: this.dock.height + 12 };

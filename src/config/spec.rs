@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::governance::{Governance, RestartDelay};
+use super::identity::Identity;
 use super::template::Template;
 use crate::signal::Signal;
 
@@ -69,6 +70,8 @@ pub struct ProgramSpec {
     /// The wait before every restart and retry; `None`: restarts are immediate and retry k waits k
     /// seconds.
     pub restart_delay: Option<RestartDelay>,
+    /// Who it is and what it may use.
+    pub identity: Identity,
     /// What governs it beyond its restart policy.
     pub governance: Governance,
 }

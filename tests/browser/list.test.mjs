@@ -268,8 +268,12 @@ test("a page that nobody looks at gives its connection back", TEST, async () => 
 test("programs come and go with a new document", TEST, async () => {
   const shown = await show(some());
   const { page, server } = shown;
+  await rowOf(page, "web:0").click();
+  await page.locator("#dock [data-part=facts]", { hasText: "RUNNING · pid 501" }).waitFor();
   server.programs = { db: server.programs.db, ...many(2, "new") };
   server.tell();
+  await page.locator("#dock [data-part=facts]", { hasText: "no longer configured" }).waitFor();
+  await page.keyboard.press("Escape");
   await becomes("the new rows", () => names(page), ["db:0", "new:0", "new:1"]);
   server.programs.new.push(row("new:2"));
   server.change([server.programs.new[2]]);

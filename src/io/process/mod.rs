@@ -12,6 +12,7 @@ mod spawn;
 mod strays;
 mod survivors;
 mod table;
+mod transition;
 mod usage;
 
 pub(crate) use limits::FileLimit;
