@@ -3,6 +3,7 @@
 mod commands;
 mod pages;
 mod person;
+mod words;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -42,9 +43,14 @@ enum Subcommands {
     /// Validate the configuration only: exit code 0 if it is valid, 2 if not
     Check,
     /// Write a script that completes these arguments, for a shell to read
+    #[command(display_order = 100)]
     Completions { shell: pages::Shell },
     /// Write the man page, in roff
+    #[command(display_order = 101)]
     Man,
+    /// Write what could stand at the end of a line, for the scripts of `completions`
+    #[command(hide = true)]
+    CompleteWords { line: String },
 }
 
 #[derive(Clone, Debug, Default, Args)]
@@ -96,6 +102,7 @@ pub fn main() -> ExitCode {
     match command {
         Some(Subcommands::Completions { shell }) => write(&pages::completions(shell, &mut whole_command())),
         Some(Subcommands::Man) => write(&pages::man(whole_command()).unwrap_or_default()),
+        Some(Subcommands::CompleteWords { line }) => complete_words(&config, &line),
         Some(Subcommands::Check) => check(&config, load(&config)),
         Some(Subcommands::Run(own)) => supervise(config, own.or(run)),
         None => supervise(config, run),
@@ -112,6 +119,15 @@ impl Run {
             color: self.color.or(other.color),
             messages: self.messages.or(other.messages),
         }
+    }
+}
+
+fn complete_words(config: &std::path::Path, line: &str) -> ExitCode {
+    let typed = words::Typed::new(line);
+    match load(typed.config.as_deref().unwrap_or(config)) {
+        Ok(config) => write(typed.candidates(&config).as_bytes()),
+        // A shell that waits for words wants no explanations.
+        Err(_) => ExitCode::from(INVALID),
     }
 }
 

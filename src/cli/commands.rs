@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::pages::capitalised;
 use super::{FAILED, INVALID, complain, load, person};
 use crate::client::{self, Done, Failure};
 use crate::command::table::{self, ROWS, Row, TARGETS};
@@ -38,10 +39,13 @@ fn subcommand(row: &'static Row) -> Command {
         true => format!("{}\n\n{TARGETS}", row.details),
         false => row.details.to_owned(),
     };
-    let words = Arg::new("words").value_name(row.arguments).num_args(0..).hide(row.arguments.is_empty());
-    let mut subcommand = Command::new(name).about(row.summary).visible_aliases(others).after_help(details);
+    // Our own parser knows what they are; the usage says so in the table's words.
+    let words = Arg::new("words").num_args(0..).hide(true);
+    let usage = format!("taskmaster {name} [OPTIONS] {}", row.arguments);
+    let mut subcommand = Command::new(name).about(capitalised(row.summary)).visible_aliases(others);
+    subcommand = subcommand.override_usage(usage.trim_end().to_owned()).after_help(details);
     for flag in row.flags {
-        let arg = Arg::new(flag.long).long(flag.long).help(flag.summary);
+        let arg = Arg::new(flag.long).long(flag.long).help(capitalised(flag.summary));
         let arg = flag.short.map_or(arg.clone(), |short| arg.short(short));
         subcommand = subcommand.arg(match flag.value {
             Some(value) => arg.value_name(value).action(ArgAction::Append),

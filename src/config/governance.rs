@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::dependencies::Dependency;
 use super::document::Node;
 use super::field::Field;
 use super::schema::{Applies, Key};
@@ -59,6 +60,10 @@ pub struct Governance {
     pub kind: Kind,
     /// Whether the supervisor leaves, with exit code 1, when an instance is FATAL.
     pub exit_on_failure: bool,
+    /// What must be so of other programs before it starts.
+    pub depends_on: Vec<Dependency>,
+    /// The time between the starts of two instances.
+    pub start_interval: Duration,
 }
 
 impl Default for Governance {
@@ -68,6 +73,8 @@ impl Default for Governance {
             window: Duration::from_secs(60),
             kind: Kind::Service,
             exit_on_failure: false,
+            depends_on: Vec::new(),
+            start_interval: Duration::ZERO,
         }
     }
 }

@@ -64,10 +64,12 @@ impl EventLoop {
     /// The answer to `why`.
     pub(super) fn why(&self, targets: &[Target]) -> Vec<String> {
         let (keys, errors) = self.supervisor.resolve(targets);
+        keys.into_iter().flat_map(|key| self.why_of(key)).chain(errors).collect()
+    }
+
+    /// The same about one instance.
+    pub(super) fn why_of(&self, key: Key) -> Vec<String> {
         let moment = Moment { now: self.now, wall: wall_time() };
-        let answers = keys
-            .into_iter()
-            .flat_map(|key| why::render(&self.supervisor, key, moment, &self.evidence.of(key)));
-        answers.chain(errors).collect()
+        why::render(&self.supervisor, key, moment, &self.evidence.of(key))
     }
 }

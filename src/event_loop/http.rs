@@ -65,8 +65,10 @@ impl EventLoop {
                 Some(refusal) => Response::refuse(refusal),
                 None => return self.respond_log(connection, request, &log),
             },
-            Ok(Route::Why { .. }) => {
-                Response::refuse(Refusal { status: 404, reason: "there is nothing here" })
+            // Among the evidence is what the program printed.
+            Ok(Route::Why { program, number }) => {
+                let refusal = self.refuse_log(connection, &request);
+                refusal.map_or_else(|| self.respond_why(&program, number), Response::refuse)
             }
             Ok(Route::Commands) => return self.respond_command(connection, request),
         };
@@ -108,6 +110,16 @@ impl EventLoop {
         };
         let ok = !lines.iter().any(|line| line.starts_with("ERROR "));
         Some((request, Response::json(commands::answer(ok, &lines))))
+    }
+
+    fn respond_why(&self, program: &str, number: u32) -> Response {
+        let programs = self.supervisor.programs().iter();
+        let mut named = programs.filter(|it| it.spec().name == program);
+        let key = named.next().and_then(|it| it.instances().get(number as usize).copied());
+        match key {
+            Some(key) => Response::text(self.why_of(key).join("\n") + "\n"),
+            None => Response::refuse(Refusal { status: 404, reason: "there is no such instance" }),
+        }
     }
 
     /// An order that came over HTTP is done.

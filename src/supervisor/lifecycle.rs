@@ -1,7 +1,7 @@
 //! The transitions of an instance. Each handler below lists every state it can meet; where nothing
 //! happens, it says so.
 
-use super::instance::{Leader, Process, is_expected};
+use super::instance::{Leader, Outcome, Process, is_expected};
 use super::{Action, Ending, ExitStatus, Goal, Launch, PastRun, Run, Scope, State, Supervisor};
 use crate::config::Kind;
 use crate::signal::Signal;
@@ -11,21 +11,21 @@ use std::time::Duration;
 
 /// How long a process may outlive SIGKILL before it is reported as stuck, and killed again. The
 /// kernel needs milliseconds; five seconds of it are uninterruptible sleep or a tracer.
-const KILL_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const KILL_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Supervisor {
     pub(super) fn boot(&mut self) {
         let autostart = |key: &Key| self.program_of(*key).is_some_and(|program| program.spec.autostart);
         let keys: Vec<Key> = self.all_by_priority().into_iter().filter(autostart).collect();
         for key in keys {
-            self.bring_up(key);
+            self.wish_up(key);
         }
     }
 
-    /// Every instance, those that start first in front.
+    /// Every instance, those that start first in front: by priority, and nobody before what it needs.
     pub(super) fn all_by_priority(&self) -> Vec<Key> {
         let mut programs: Vec<_> = self.programs.iter().collect();
-        programs.sort_by_key(|program| program.spec.priority);
+        programs.sort_by_key(|program| (program.rank.tier, program.rank.depth));
         programs.into_iter().flat_map(|program| program.instances.iter().copied()).collect()
     }
 
@@ -38,8 +38,9 @@ impl Supervisor {
                 instance.reset_counters();
                 self.queue_spawn(key);
             }
-            // STOPPING: the goal is looked at when the stop is over.
-            State::Starting(_) | State::Running | State::Stopping(_) => {}
+            // The goal is looked at when the stop is over; what an exit would have come to, no more.
+            State::Stopping(_) => instance.outcome = None,
+            State::Starting(_) | State::Running => {}
         }
     }
 
@@ -48,9 +49,11 @@ impl Supervisor {
         let Some(instance) = self.instances.get_mut(key) else { return };
         instance.goal = instance.goal.lowered();
         match instance.state {
-            State::Backoff | State::Starting(Launch::Queued) => self.enter(key, State::Stopped, None),
+            State::Backoff | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued) => {
+                self.enter(key, State::Stopped, None);
+            }
             State::Starting(Launch::Requested) => self.enter(key, State::Stopping(Ending::Unborn), None),
-            State::Starting(Launch::Alive) | State::Running => self.terminate(key),
+            State::Starting(Launch::Alive) | State::Running => self.end_in_turn(key),
             State::Stopped | State::Stopping(_) | State::Exited | State::Fatal => {}
         }
     }
@@ -61,20 +64,15 @@ impl Supervisor {
         match instance.state {
             State::Starting(Launch::Alive) | State::Running => {
                 instance.goal = Goal::Up;
-                self.terminate(key);
+                self.end_in_turn(key);
             }
             State::Stopped
-            | State::Starting(Launch::Queued | Launch::Requested)
+            | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued | Launch::Requested)
             | State::Backoff
             | State::Stopping(_)
             | State::Exited
             | State::Fatal => self.bring_up(key),
         }
-    }
-
-    pub(super) fn queue_spawn(&mut self, key: Key) {
-        self.spawn_queue.push_back(key);
-        self.enter(key, State::Starting(Launch::Queued), None);
     }
 
     pub(super) fn spawned(&mut self, run: Run, pid: u32) {
@@ -98,14 +96,14 @@ impl Supervisor {
                 if self.phase.is_out_of_patience() {
                     self.kill(run.instance, Ending::Killing);
                 } else {
-                    self.terminate(run.instance);
+                    self.end_in_turn(run.instance);
                 }
             }
             State::Stopped
-            | State::Starting(Launch::Queued | Launch::Alive)
+            | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued | Launch::Alive)
             | State::Running
             | State::Backoff
-            | State::Stopping(Ending::Terminating | Ending::Killing | Ending::Stuck)
+            | State::Stopping(Ending::Held | Ending::Terminating | Ending::Killing | Ending::Stuck)
             | State::Exited
             | State::Fatal => {}
         }
@@ -123,10 +121,10 @@ impl Supervisor {
                 self.stopped(run.instance);
             }
             State::Stopped
-            | State::Starting(Launch::Queued | Launch::Alive)
+            | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued | Launch::Alive)
             | State::Running
             | State::Backoff
-            | State::Stopping(Ending::Terminating | Ending::Killing | Ending::Stuck)
+            | State::Stopping(Ending::Held | Ending::Terminating | Ending::Killing | Ending::Stuck)
             | State::Exited
             | State::Fatal => {}
         }
@@ -136,7 +134,6 @@ impl Supervisor {
         let key = run.instance;
         let now = self.now;
         let Some(spec) = self.program_of(key).map(|program| Arc::clone(&program.spec)) else { return };
-        let whole_group = spec.killasgroup;
         let Some(instance) = self.present(run) else { return };
         let Some(process) = instance.process.filter(|process| process.leader == Leader::Alive) else {
             return;
@@ -155,42 +152,28 @@ impl Supervisor {
                 // The end may be told before the tick that would have made it RUNNING.
                 if now >= process.started + spec.starttime {
                     self.enter_running(key);
-                    self.run_ended(key, status);
+                    self.ended(run, process, Outcome::Ran(status));
                 } else if spec.governance.kind == Kind::Oneshot && is_expected(&spec, status) {
                     // Its success, and not a start that failed.
-                    instance.failures = 0;
-                    self.enter(key, State::Exited, None);
+                    self.ended(run, process, Outcome::Succeeded);
                 } else {
-                    self.start_failed(key);
+                    self.ended(run, process, Outcome::FailedStart);
                 }
             }
             State::Running => {
                 instance.process = None;
-                self.run_ended(key, status);
+                self.ended(run, process, Outcome::Ran(status));
             }
-            State::Stopping(_) if whole_group => {
-                instance.process = Some(Process { leader: Leader::Reaped, ..process });
-                self.actions.push_back(Action::WatchGroup { run, pid: process.pid });
+            State::Stopping(ending) => {
+                self.await_remains(run, process);
+                if ending == Ending::Held {
+                    // Nobody needs it any more, so the rest of its group is asked at once.
+                    self.terminate_rest(key);
+                }
             }
-            State::Stopping(_) => self.stopped(key),
             State::Stopped
-            | State::Starting(Launch::Queued | Launch::Requested)
+            | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued | Launch::Requested)
             | State::Backoff
-            | State::Exited
-            | State::Fatal => {}
-        }
-    }
-
-    pub(super) fn group_gone(&mut self, run: Run) {
-        let Some(instance) = self.present(run) else { return };
-        let reaped = instance.process.is_some_and(|process| process.leader == Leader::Reaped);
-        match instance.state {
-            State::Stopping(_) if reaped => self.stopped(run.instance),
-            State::Stopped
-            | State::Starting(_)
-            | State::Running
-            | State::Backoff
-            | State::Stopping(_)
             | State::Exited
             | State::Fatal => {}
         }
@@ -213,13 +196,14 @@ impl Supervisor {
         match instance.state {
             State::Starting(Launch::Alive) => self.enter_running(key),
             State::Backoff => self.queue_spawn(key),
+            State::Starting(Launch::Delayed) => self.turn_has_come(key),
             State::Stopping(Ending::Terminating) => self.kill(key, Ending::Killing),
             State::Stopping(Ending::Killing | Ending::Stuck) => self.kill(key, Ending::Stuck),
             // These have no deadline.
             State::Stopped
-            | State::Starting(Launch::Queued | Launch::Requested)
+            | State::Starting(Launch::Held | Launch::Queued | Launch::Requested)
             | State::Running
-            | State::Stopping(Ending::Unborn)
+            | State::Stopping(Ending::Held | Ending::Unborn)
             | State::Exited
             | State::Fatal => {}
         }
@@ -235,10 +219,19 @@ impl Supervisor {
     /// Asks the process to end: stopsignal, then CONT, because a stopped process (SIGSTOP, a
     /// terminal) would not see it otherwise; systemd and runit do the same.
     pub(super) fn terminate(&mut self, key: Key) {
-        let spec = self.spec_of(key);
+        let rules = self.instances.get_mut(key).and_then(|instance| instance.stop_rules.take());
+        let spec = rules.unwrap_or_else(|| self.spec_of(key));
         let scope = if spec.stopasgroup { Scope::Group } else { Scope::Leader };
-        self.signal(key, spec.stopsignal, scope);
-        if spec.stopsignal != Signal::KILL {
+        let leader = self.instances.get(key).and_then(|instance| instance.process).map(|it| it.leader);
+        let has_whom = match leader {
+            Some(Leader::Alive) | None => true,
+            Some(Leader::Reaped) => scope == Scope::Group,
+            Some(Leader::Astray) => false,
+        };
+        if has_whom {
+            self.signal(key, spec.stopsignal, scope);
+        }
+        if has_whom && spec.stopsignal != Signal::KILL {
             self.signal(key, Signal::CONT, scope);
         }
         self.enter(key, State::Stopping(Ending::Terminating), Some(self.now + spec.stoptime));
@@ -248,10 +241,15 @@ impl Supervisor {
     /// killasgroup has been turned off meanwhile.
     pub(super) fn kill(&mut self, key: Key, ending: Ending) {
         let process = self.instances.get(key).and_then(|instance| instance.process);
-        let is_reaped = process.is_some_and(|process| process.leader == Leader::Reaped);
-        let to_group = is_reaped || self.spec_of(key).killasgroup;
-        let scope = if to_group { Scope::Group } else { Scope::Leader };
-        self.signal(key, Signal::KILL, scope);
+        match process.map(|process| process.leader) {
+            Some(Leader::Astray) => self.signal_strays(key, Signal::KILL),
+            Some(Leader::Reaped) => self.signal(key, Signal::KILL, Scope::Group),
+            Some(Leader::Alive) | None => {
+                let to_group = self.spec_of(key).killasgroup;
+                let scope = if to_group { Scope::Group } else { Scope::Leader };
+                self.signal(key, Signal::KILL, scope);
+            }
+        }
         self.enter(key, State::Stopping(ending), Some(self.now + KILL_PATIENCE));
     }
 
@@ -264,9 +262,13 @@ impl Supervisor {
     }
 
     /// A stop is over: nothing is left of the process.
-    fn stopped(&mut self, key: Key) {
+    pub(super) fn stopped(&mut self, key: Key) {
         let Some(instance) = self.instances.get_mut(key) else { return };
         instance.process = None;
+        if let Some(outcome) = instance.outcome.take() {
+            self.conclude(key, outcome);
+            return;
+        }
         self.enter(key, State::Stopped, None);
         if self.instances.get(key).is_some_and(|instance| instance.goal == Goal::Up) {
             self.bring_up(key);
@@ -274,7 +276,7 @@ impl Supervisor {
     }
 
     /// The instance, if `run` is its present or latest process.
-    fn present(&mut self, run: Run) -> Option<&mut super::Instance> {
+    pub(super) fn present(&mut self, run: Run) -> Option<&mut super::Instance> {
         self.instances.get_mut(run.instance).filter(|instance| instance.incarnation == run.incarnation)
     }
 }

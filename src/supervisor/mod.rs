@@ -6,6 +6,7 @@
 //! that is still queued.
 //!
 //! - `state`: the states; `instance`: one record and its policy; `lifecycle`: the transitions
+//! - `dependencies`: who waits for whom; `restarts`: what follows an end
 //! - `orders`: commands to wishes; `requests`: commands that wait; `reload`: another configuration;
 //!   `shutdown`: the way out
 //!
@@ -18,19 +19,22 @@
 
 mod action;
 mod black_box;
+mod dependencies;
 mod dice;
 mod event;
 mod instance;
 mod lifecycle;
 mod orders;
 mod reload;
+mod remains;
 mod requests;
 mod restarts;
 mod shutdown;
 mod state;
 
-pub use action::{Action, Scope, Spawn};
+pub use action::{Action, Remains, Scope, Spawn};
 pub use black_box::{PAST_RUNS_MAX, PastRun};
+pub use dependencies::Blocker;
 pub use event::{Event, ExitStatus, Run};
 pub use instance::{Instance, Surrender, is_expected, too_many_restarts};
 pub use state::{Ending, Goal, Launch, State};
@@ -42,6 +46,7 @@ use crate::config::{Config, ProgramSpec};
 use crate::slots::{Key, Slots};
 use crate::time::Time;
 use crate::timers::Timers;
+use dependencies::Rank;
 use dice::Dice;
 use requests::{Requests, verdict};
 use shutdown::{By, Phase};
@@ -54,13 +59,17 @@ pub struct Supervisor {
     timers: Timers,
     /// Instances in the order they asked to be spawned; one that was stopped meanwhile is skipped.
     spawn_queue: VecDeque<Key>,
+    /// Instances that wait for what they depend on; some may not, any more.
+    held_starts: Vec<Key>,
+    /// Instances that are to be stopped after what depends on them; some may not, any more.
+    held_stops: Vec<Key>,
     actions: VecDeque<Action>,
     requests: Requests,
     phase: Phase,
     /// The instance whose failure ends everything.
     failure: Option<Key>,
     dice: Dice,
-    /// How many instances of each priority have a process, or may have.
+    /// How many instances of each tier have a process, or may have.
     occupied: BTreeMap<i32, usize>,
     /// Counts the changes of the list of programs and instances.
     list_revision: u64,
@@ -77,6 +86,10 @@ pub struct Program {
     spec: Arc<ProgramSpec>,
     /// By number; those that are to be gone are among them until they are.
     instances: Vec<Key>,
+    /// Its place among those that it depends on, and that depend on it.
+    rank: Rank,
+    /// When an instance was last queued to be spawned.
+    last_start: Option<Time>,
     /// The numprocs of the file. `None`: it is not in the file any more and leaves with its last
     /// instance.
     configured: Option<u32>,
@@ -108,13 +121,17 @@ impl Supervisor {
             instances: (0..spec.numprocs)
                 .map(|number| instances.insert(Instance::new(index as u32, number)))
                 .collect(),
+            rank: Rank::default(),
+            last_start: None,
             configured: Some(spec.numprocs),
         });
-        Supervisor {
+        let mut supervisor = Supervisor {
             programs: programs.collect(),
             instances,
             timers: Timers::new(),
             spawn_queue: VecDeque::new(),
+            held_starts: Vec::new(),
+            held_stops: Vec::new(),
             actions: VecDeque::new(),
             requests: Requests::default(),
             phase: Phase::Supervising,
@@ -124,7 +141,9 @@ impl Supervisor {
             list_revision: 0,
             gone: Vec::new(),
             now: Time::ZERO,
-        }
+        };
+        supervisor.rank_programs();
+        supervisor
     }
 
     /// Takes in what happened at `now`. Never fails, does no I/O. Drain
@@ -137,6 +156,7 @@ impl Supervisor {
             Event::Spawned { run, pid } => self.spawned(run, pid),
             Event::SpawnFailed { run, reason } => self.spawn_failed(run, reason),
             Event::Exited { run, status } => self.exited(run, status),
+            Event::StraysFound { run, count } => self.strays_found(run, count),
             Event::GroupGone { run } => self.group_gone(run),
             Event::Order { request, order } => self.order(request, order),
             Event::Reload { request, plan } => self.reload(request, *plan),
@@ -145,6 +165,7 @@ impl Supervisor {
         if self.failure.is_some() {
             self.begin_shutdown(By::Order);
         }
+        self.advance_held();
         self.advance_shutdown();
     }
 
@@ -172,10 +193,17 @@ impl Supervisor {
     /// [`Event::SpawnFailed`].
     pub fn poll_spawn(&mut self) -> Option<Spawn> {
         while let Some(key) = self.spawn_queue.pop_front() {
-            let Some(instance) = self.instances.get_mut(key) else { continue };
+            let Some(instance) = self.instances.get(key) else { continue };
             if instance.state != State::Starting(Launch::Queued) {
                 continue;
             }
+            if self.blocker(key).is_some() {
+                // It was not so when it was queued.
+                self.queue_spawn(key);
+                self.advance_held();
+                continue;
+            }
+            let Some(instance) = self.instances.get_mut(key) else { continue };
             instance.incarnation += 1;
             let run = Run { instance: key, incarnation: instance.incarnation };
             let (program, number) = (instance.program as usize, instance.number);
@@ -237,12 +265,12 @@ impl Supervisor {
     fn enter(&mut self, key: Key, to: State, deadline: Option<Time>) {
         let Some(instance) = self.instances.get_mut(key) else { return };
         let from = std::mem::replace(&mut instance.state, to);
-        let priority = self.programs[instance.program as usize].spec.priority;
+        let tier = self.programs[instance.program as usize].rank.tier;
         self.timers.set(key.index(), deadline);
         match (from.is_occupied(), to.is_occupied()) {
-            (false, true) => *self.occupied.entry(priority).or_default() += 1,
+            (false, true) => *self.occupied.entry(tier).or_default() += 1,
             (true, false) => {
-                if let Some(count) = self.occupied.get_mut(&priority) {
+                if let Some(count) = self.occupied.get_mut(&tier) {
                     *count -= 1;
                 }
             }

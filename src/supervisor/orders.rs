@@ -17,7 +17,7 @@ impl Supervisor {
                 return;
             }
             Order::Start(targets) => self.each(request, &targets, Self::start),
-            Order::Restart(targets) => self.each(request, &targets, Self::restart),
+            Order::Restart(targets) => self.restart_all(request, &targets),
             Order::Stop(targets) => self.each_reversed(request, &targets, Self::stop),
             Order::Scale(name, count) => self.scale(request, &name, count),
             Order::Signal(signal, targets) => self.each(request, &targets, |supervisor, request, key| {
@@ -52,7 +52,17 @@ impl Supervisor {
             self.say(request, key, "already running");
         } else {
             self.requests.wait(request, key, Wish::Up);
-            self.bring_up(key);
+            self.wish_up(key);
+        }
+    }
+
+    /// What has a process is ended first, in the order of a stop; then the rest starts.
+    fn restart_all(&mut self, request: RequestId, targets: &[Target]) {
+        let keys = self.resolve_or_say(request, targets);
+        let has_process = |key: &Key| self.instance(*key).is_some_and(|it| it.pid().is_some());
+        let (living, resting): (Vec<Key>, Vec<Key>) = keys.into_iter().partition(has_process);
+        for key in living.into_iter().rev().chain(resting) {
+            self.restart(request, key);
         }
     }
 
@@ -61,6 +71,7 @@ impl Supervisor {
             self.refuse(request, key, reason);
         } else {
             self.requests.wait(request, key, Wish::Up);
+            self.wish_up_needs(key);
             self.replace(key);
         }
     }

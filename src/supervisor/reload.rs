@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::dependencies::Rank;
 use super::requests::Wish;
 use super::{Ending, Goal, Instance, Launch, Program, State, Supervisor};
 use crate::command::{RequestId, nearest};
 use crate::config::{NUMPROCS_MAX, Plan, ProgramSpec};
 use crate::slots::Key;
+use crate::time::Time;
 
 /// What is to come up once the new configuration is in force.
 #[derive(Default)]
@@ -92,8 +94,13 @@ impl Supervisor {
         }
         match instance.state {
             State::Starting(Launch::Requested) => self.enter(key, State::Stopping(Ending::Unborn), None),
-            State::Starting(Launch::Alive) | State::Running => self.terminate(key),
-            State::Starting(Launch::Queued) | State::Stopping(_) => {}
+            State::Starting(Launch::Alive) | State::Running => self.end_in_turn(key),
+            State::Stopping(_) => {
+                if let Some(instance) = self.instances.get_mut(key) {
+                    instance.outcome = None;
+                }
+            }
+            State::Starting(Launch::Held | Launch::Delayed | Launch::Queued) => {}
             State::Stopped | State::Backoff | State::Exited | State::Fatal => {
                 at_rest.push(key);
                 return;
@@ -106,6 +113,8 @@ impl Supervisor {
     /// each is to have. Those that leave come last.
     fn arrange(&mut self, specs: &[Arc<ProgramSpec>], added: &mut Vec<Key>) {
         let mut before: Vec<Program> = std::mem::take(&mut self.programs);
+        let last_starts = before.iter().filter_map(|it| Some((it.spec.name.clone(), it.last_start?)));
+        let mut starts: HashMap<String, Time> = last_starts.collect();
         let mut known: HashMap<String, usize> =
             before.iter().enumerate().map(|(at, program)| (program.spec.name.clone(), at)).collect();
         for spec in specs {
@@ -119,7 +128,8 @@ impl Supervisor {
                 None => Vec::new(),
             };
             let configured = Some(spec.numprocs);
-            let mut program = Program { spec: Arc::clone(spec), instances, configured };
+            let (rank, last_start) = (Rank::default(), starts.remove(&spec.name));
+            let mut program = Program { spec: Arc::clone(spec), instances, rank, last_start, configured };
             self.fill_up(&mut program, added);
             self.programs.push(program);
         }
@@ -128,7 +138,6 @@ impl Supervisor {
             self.programs.push(program);
         }
         self.number_programs();
-        self.count_occupants();
     }
 
     /// Another restart_delay grows from its own beginning.
@@ -158,7 +167,7 @@ impl Supervisor {
         program.instances = there.into_values().collect();
     }
 
-    /// Each instance knows the place of its program.
+    /// Each instance knows the place of its program, and each program its place among the others.
     fn number_programs(&mut self) {
         self.list_revision += 1;
         for (at, program) in self.programs.iter().enumerate() {
@@ -168,15 +177,17 @@ impl Supervisor {
                 }
             }
         }
+        self.rank_programs();
+        self.count_occupants();
     }
 
-    /// Priorities may have changed under those who are counted by them.
+    /// Tiers may have changed under those who are counted by them.
     fn count_occupants(&mut self) {
         self.occupied.clear();
         for program in &self.programs {
             let is_occupied = |key: &&Key| self.instances[**key].state.is_occupied();
             let count = program.instances.iter().filter(is_occupied).count();
-            *self.occupied.entry(program.spec.priority).or_default() += count;
+            *self.occupied.entry(program.rank.tier).or_default() += count;
         }
     }
 
@@ -186,7 +197,7 @@ impl Supervisor {
         let autostart = self.spec_of(key).autostart;
         if autostart || (by_wish && !is_done) {
             self.requests.wait(request, key, Wish::Up);
-            self.bring_up(key);
+            self.wish_up(key);
         } else if !by_wish && let Some(instance) = self.instances.get_mut(key) {
             instance.goal = Goal::Down;
         }
@@ -214,14 +225,15 @@ impl Supervisor {
         let mut added = Vec::new();
         let empty = Vec::new();
         let instances = std::mem::replace(&mut self.programs[at].instances, empty);
-        let Program { ref spec, configured, .. } = self.programs[at];
-        let mut program = Program { spec: Arc::clone(spec), instances, configured };
+        let Program { ref spec, last_start, configured, .. } = self.programs[at];
+        let rank = Rank::default();
+        let mut program = Program { spec: Arc::clone(spec), instances, rank, last_start, configured };
         self.fill_up(&mut program, &mut added);
         self.programs[at] = program;
         self.number_programs();
         for key in added {
             self.requests.wait(request, key, Wish::Up);
-            self.bring_up(key);
+            self.wish_up(key);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::line::{Line, Style};
-use super::snapshot::{describe, seconds};
+use super::snapshot::{describe, seconds, waits_for};
 use super::table::clock;
 use crate::slots::Key;
 use crate::supervisor::{
@@ -59,7 +59,10 @@ pub fn render(supervisor: &Supervisor, key: Key, moment: Moment, evidence: &[Evi
     let about = |run: &PastRun| evidence.iter().rev().find(|it| it.incarnation == run.incarnation);
     let last = instance.past_runs().last();
     let ending = last.map(|run| ending(program, run, about(run)));
-    let cause = cause(instance, program, moment, ending.as_deref());
+    let cause = match waits_for(supervisor, key) {
+        Some(waits) => format!("it {waits}"),
+        None => cause(instance, program, moment, ending.as_deref()),
+    };
     let next = next(instance, program, left);
     let mut lines = vec![format!("{} is {}: {cause}{next}", supervisor.name(key), instance.state().name())];
     for run in instance.past_runs().iter().rev() {

@@ -16,7 +16,7 @@ mod terminal;
 
 pub use console::Console;
 pub use http::{Answer, free_port, get, pipeline, send};
-pub use ledger::{audit, audit_end, numbered, with_backups};
+pub use ledger::{audit, audit_end, audit_gaps, numbered, with_backups};
 pub use marks::{Mark, marked};
 pub use proc::{context_switches, cpu_ticks, field, is_alive, limits_of, wait_while};
 pub use terminal::Terminal;

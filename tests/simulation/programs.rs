@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use taskmaster::config::{
-    Autorestart, Config, Governance, Kind, ProgramSpec, RestartDelay, Source, Template, parse,
+    Autorestart, Condition, Config, Dependency, Governance, KillStrays, Kind, ProgramSpec, RestartDelay,
+    Source, Template, parse,
 };
 use taskmaster::signal::Signal;
 use taskmaster::supervisor::ExitStatus;
@@ -19,8 +20,20 @@ const SEGV: i32 = 11;
 /// One to four programs with up to three instances each.
 pub fn draw_config(random: &mut Random, plain: &Config) -> Config {
     let count = 1 + random.below(4);
-    let programs =
-        (0..count).map(|index| Arc::new(draw_program(random, index, &plain.programs[0]))).collect();
+    let mut programs = Vec::new();
+    let is_connected = random.percent(50);
+    for index in 0..count {
+        let mut program = draw_program(random, index, &plain.programs[0]);
+        if is_connected {
+            program.governance.depends_on = draw_dependencies(random, index);
+            program.governance.start_interval = random.pick(&[Duration::ZERO, SECOND / 2, 3 * SECOND]);
+        }
+        programs.push(Arc::new(program));
+    }
+    if random.percent(50) {
+        // Who is needed need not stand in front.
+        programs.reverse();
+    }
     Config { programs, supervisor: plain.supervisor.clone() }
 }
 
@@ -73,6 +86,12 @@ fn draw_program(random: &mut Random, index: usize, plain: &ProgramSpec) -> Progr
         stoptime: random.pick(&[Duration::ZERO, SECOND, 4 * SECOND]),
         stopasgroup: random.percent(60),
         killasgroup: random.percent(60),
+        kill_strays: random.pick(&[
+            KillStrays::Stop,
+            KillStrays::Stop,
+            KillStrays::Always,
+            KillStrays::Never,
+        ]),
         priority: random.pick(&[1, 5, 5, 999]),
         restart_delay: draw_delay(random),
         governance: draw_governance(random, autorestart),
@@ -93,7 +112,33 @@ fn draw_governance(random: &mut Random, autorestart: Autorestart) -> Governance 
         window: random.pick(&[4 * SECOND, 20 * SECOND]),
         kind: if may_end { Kind::Oneshot } else { Kind::Service },
         exit_on_failure: random.percent(5),
+        depends_on: Vec::new(),
+        start_interval: Duration::ZERO,
     }
+}
+
+/// Whether programs have to do with each other, or instances wait for each other. The reference knows
+/// how to start and stop those, but not what a reload makes of them.
+pub fn is_connected(programs: &[Arc<ProgramSpec>]) -> bool {
+    let is_connected = |it: &Governance| !it.depends_on.is_empty() || !it.start_interval.is_zero();
+    programs.iter().any(|program| is_connected(&program.governance))
+}
+
+/// Some of those that were drawn before, so that there are no circles.
+fn draw_dependencies(random: &mut Random, index: usize) -> Vec<Dependency> {
+    let mut dependencies = Vec::new();
+    for other in 0..index {
+        if random.percent(30) {
+            let condition = random.pick(&[
+                Condition::Running,
+                Condition::Running,
+                Condition::Healthy,
+                Condition::ExitedOk,
+            ]);
+            dependencies.push(Dependency { program: format!("p{other}"), condition });
+        }
+    }
+    dependencies
 }
 
 /// A process with any of the bad habits that processes have.
@@ -103,10 +148,15 @@ pub fn draw_nature(random: &mut Random, spec: &ProgramSpec) -> Nature {
         obeys_after: draw_obedience(random),
         is_frozen: random.percent(15),
         unkillable_for: if random.percent(10) { random.duration(30 * SECOND) } else { Duration::ZERO },
-        companion: random.percent(25).then(|| Companion {
-            life: random.percent(50).then(|| random.duration(8 * SECOND)),
-            obeys_after: draw_obedience(random),
-        }),
+        companion: random.percent(25).then(|| draw_companion(random)),
+        stray: random.percent(20).then(|| draw_companion(random)),
+    }
+}
+
+fn draw_companion(random: &mut Random) -> Companion {
+    Companion {
+        life: random.percent(50).then(|| random.duration(8 * SECOND)),
+        obeys_after: draw_obedience(random),
     }
 }
 
@@ -117,6 +167,7 @@ pub const CALM: Nature = Nature {
     is_frozen: false,
     unkillable_for: Duration::ZERO,
     companion: None,
+    stray: None,
 };
 
 fn draw_life(random: &mut Random, starttime: Duration) -> Option<(Duration, ExitStatus)> {

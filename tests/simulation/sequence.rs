@@ -10,7 +10,7 @@ use taskmaster::time::Time;
 
 use std::time::Duration;
 
-use crate::programs::{CALM, draw_config, draw_nature, mutate_config};
+use crate::programs::{CALM, draw_config, draw_nature, is_connected, mutate_config};
 use crate::random::Random;
 use crate::trace::Trace;
 use crate::world::{Kept, World};
@@ -53,6 +53,7 @@ impl Sequence<'_> {
     fn step(&mut self) -> Kept {
         match self.random.below(100) {
             0..16 => self.order(),
+            16..19 if is_connected(&self.world.programs) => self.order(),
             16 => {
                 let new = mutate_config(&mut self.random, &self.world.programs, self.plain);
                 self.world.reload(new)
@@ -155,7 +156,8 @@ impl Sequence<'_> {
             return Ok(());
         }
         let run = self.random.pick(&runs);
-        self.world.report_stale(match self.random.below(4) {
+        self.world.report_stale(match self.random.below(5) {
+            4 => Event::StraysFound { run, count: 1 },
             0 => Event::Exited { run, status: ExitStatus::Code(1) },
             1 => Event::GroupGone { run },
             2 => Event::Spawned { run, pid: u32::MAX },
@@ -171,6 +173,7 @@ impl Sequence<'_> {
         }
         while !self.world.handed_out.is_empty() {
             self.report_a_spawn(is_calm)?;
+            is_busy = true;
         }
         while !self.world.kernel.reports(self.world.now).is_empty() {
             self.report_an_end()?;
