@@ -42,6 +42,7 @@ impl EventLoop {
                 Action::Changed { instance, from, to } => {
                     self.log_change(instance, from, to);
                     self.watchers.note(self.now, instance);
+                    self.service_manager.mark_stale();
                     self.note_change(instance, from, to);
                 }
                 Action::Quit { abandoned: 0 } if self.supervisor.failure().is_some() => {

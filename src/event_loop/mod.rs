@@ -19,6 +19,7 @@ mod measure;
 mod news;
 mod reload;
 mod remains;
+mod reports;
 mod status;
 
 pub(crate) use last_resort::run;
@@ -40,6 +41,7 @@ use crate::io::http::Server;
 use crate::io::journal::Journal;
 use crate::io::output::Pipes;
 use crate::io::process::{FileLimit, Launcher, OutOfMemory, Processes, RunIds, Usages};
+use crate::io::service_manager::ServiceManager;
 use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
 use crate::supervisor::{Event, Supervisor};
@@ -108,6 +110,7 @@ pub(crate) struct EventLoop {
     config_name: PathBuf,
     overrides: Overrides,
     news: News,
+    service_manager: ServiceManager,
     outcome: Option<Outcome>,
 }
 
@@ -152,6 +155,7 @@ impl EventLoop {
             config_name,
             overrides,
             news: News::new(messages),
+            service_manager: ServiceManager::of_environment(),
             outcome: None,
             poll,
         })
@@ -171,6 +175,7 @@ impl EventLoop {
         self.greet();
         self.tell_of_survivors();
         self.handle(Event::Boot);
+        self.service_manager.ready();
         loop {
             self.pull_spawns();
             if let Some(outcome) = self.outcome {
@@ -199,6 +204,7 @@ impl EventLoop {
             self.pipes.next_deadline(),
             self.news.next_deadline(),
             self.console.next_deadline(),
+            self.service_manager.next_deadline(),
         ];
         let deadline = deadlines.into_iter().flatten().min();
         let timeout = match deadline {
@@ -269,6 +275,7 @@ impl EventLoop {
     fn end_turn(&mut self) {
         self.refresh_watch();
         self.serve_watchers();
+        self.report_to_service_manager();
         for line in self.pipes.take_console_lines() {
             self.console.warn(&line);
         }
