@@ -43,6 +43,7 @@ impl EventLoop {
                 },
                 Action::Changed { instance, from, to } => {
                     self.log_change(instance, from, to);
+                    self.documents.outdate();
                     self.watchers.note(self.now, instance);
                     self.note_change(instance, from, to);
                 }

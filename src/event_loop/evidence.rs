@@ -11,7 +11,10 @@ use crate::signal::Signal;
 use crate::slots::Key;
 use crate::supervisor::{ExitStatus, PAST_RUNS_MAX, Run, State};
 pub(super) use crate::view::why::Evidence;
-use crate::view::why::{self, Moment};
+use crate::view::{
+    self,
+    why::{self, Moment},
+};
 
 /// Of every instance that had an exit worth a word, the last few. An entry is made only then.
 #[derive(Default)]
@@ -65,9 +68,18 @@ impl EventLoop {
     pub(super) fn why(&self, targets: &[Target]) -> Vec<String> {
         let (keys, errors) = self.supervisor.resolve(targets);
         let moment = Moment { now: self.now, wall: wall_time() };
-        let answers = keys
-            .into_iter()
-            .flat_map(|key| why::render(&self.supervisor, key, moment, &self.evidence.of(key)));
+        let answers = keys.into_iter().flat_map(|key| self.explain(key, moment));
         answers.chain(errors).collect()
+    }
+
+    /// The same for one instance, as JSON; `None` if there is no such instance.
+    pub(super) fn why_document(&self, program: &str, number: u32) -> Option<Vec<u8>> {
+        let key = self.find_instance(program, number)?;
+        let lines = self.explain(key, Moment { now: self.now, wall: wall_time() });
+        Some(view::json::why(&self.supervisor.name(key), &lines))
+    }
+
+    fn explain(&self, key: Key, moment: Moment) -> Vec<String> {
+        why::render(&self.supervisor, key, moment, &self.evidence.of(key))
     }
 }

@@ -9,6 +9,7 @@
 //! - `status`: the table; `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
 
 mod answers;
+mod documents;
 mod effects;
 mod events;
 mod evidence;
@@ -18,6 +19,7 @@ mod last_resort;
 mod measure;
 mod news;
 mod status;
+mod usages;
 
 pub(crate) use last_resort::run;
 
@@ -41,6 +43,7 @@ use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
 use crate::supervisor::{Event, Supervisor};
 use crate::time::Time;
+use documents::Documents;
 use events::Watchers;
 use evidence::EvidenceRoom;
 use follows::Follows;
@@ -95,6 +98,7 @@ pub(crate) struct EventLoop {
     console: Console,
     http: Server,
     faces: Faces,
+    documents: Documents,
     watchers: Watchers,
     follows: Follows,
     turn_times: TurnTimes,
@@ -135,8 +139,9 @@ impl EventLoop {
             usages: Usages::new(),
             pipes: Pipes::new(),
             console: Console::open(poll.registry(), console, color),
-            http: Server::new(spec.http),
+            http: Server::new(spec.http, limit.raised()),
             faces: Faces::default(),
+            documents: Documents::default(),
             watchers: Watchers::new(wall_stamp()),
             follows: Follows::default(),
             turn_times: TurnTimes::default(),
@@ -181,7 +186,7 @@ impl EventLoop {
         let is_busy = self.supervisor.has_spawns()
             || self.pipes.has_ready()
             || self.console.has_more()
-            || self.http.requests_len() > 0
+            || self.http.is_busy()
             || self.has_followers_to_serve();
         let deadlines = [
             self.supervisor.next_deadline(),
@@ -238,7 +243,8 @@ impl EventLoop {
                 Some(Source::HttpListener) => self.accept(Face::Tcp),
                 Some(Source::ControlListener) => self.accept(Face::Unix),
                 Some(Source::HttpConnection(key)) => {
-                    self.with_http(|http, registry, now| http.ready(registry, now, key));
+                    let is_gone = event.is_write_closed();
+                    self.with_http(|http, registry, now| http.ready(registry, now, key, is_gone));
                 }
                 Some(
                     Source::Signals
@@ -333,6 +339,7 @@ impl EventLoop {
 
     /// One event into the core, and all its effects out.
     fn handle(&mut self, event: Event) {
+        self.documents.note(&event);
         self.supervisor.handle(self.now, event);
         self.perform_actions();
     }

@@ -14,4 +14,4 @@ pub(crate) use limits::FileLimit;
 pub(crate) use out_of_memory::OutOfMemory;
 pub(crate) use spawn::Launcher;
 pub(crate) use table::{Processes, Reaped};
-pub(crate) use usage::{Usages, own_descriptors, own_uid, own_usage};
+pub(crate) use usage::{AT_ONCE_MAX, Usages, own_descriptors, own_uid, own_usage};
