@@ -3,6 +3,7 @@
 mod commands;
 mod pages;
 mod person;
+mod words;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -11,10 +12,11 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command::Verbosity;
-use crate::config::{self, Config, Diagnostic, Source};
-use crate::event_loop::{self, Outcome, Settings};
+use crate::config::{self, Config};
+use crate::event_loop::{self, Outcome, Overrides, Settings};
+use crate::io::configuration::{Invalid, load};
 use crate::io::console::ColorChoice;
-use crate::io::{config_file, preflight};
+use crate::io::preflight;
 
 /// A runtime failure.
 const FAILED: u8 = 1;
@@ -41,9 +43,14 @@ enum Subcommands {
     /// Validate the configuration only: exit code 0 if it is valid, 2 if not
     Check,
     /// Write a script that completes these arguments, for a shell to read
+    #[command(display_order = 100)]
     Completions { shell: pages::Shell },
     /// Write the man page, in roff
+    #[command(display_order = 101)]
     Man,
+    /// Write what could stand at the end of a line, for the scripts of `completions`
+    #[command(hide = true)]
+    CompleteWords { line: String },
 }
 
 #[derive(Clone, Debug, Default, Args)]
@@ -95,6 +102,7 @@ pub fn main() -> ExitCode {
     match command {
         Some(Subcommands::Completions { shell }) => write(&pages::completions(shell, &mut whole_command())),
         Some(Subcommands::Man) => write(&pages::man(whole_command()).unwrap_or_default()),
+        Some(Subcommands::CompleteWords { line }) => complete_words(&config, &line),
         Some(Subcommands::Check) => check(&config, load(&config)),
         Some(Subcommands::Run(own)) => supervise(config, own.or(run)),
         None => supervise(config, run),
@@ -114,23 +122,20 @@ impl Run {
     }
 }
 
-/// Why there is no configuration.
-enum Invalid {
-    Unreadable(String),
-    Wrong(Source, Vec<Diagnostic>),
-}
-
-fn load(path: &std::path::Path) -> Result<Config, Invalid> {
-    let source = config_file::read(path).map_err(Invalid::Unreadable)?;
-    let environment = |name: &str| std::env::var(name).ok();
-    config::parse(&source, &environment).map_err(|problems| Invalid::Wrong(source, problems))
+fn complete_words(config: &std::path::Path, line: &str) -> ExitCode {
+    let typed = words::Typed::new(line);
+    match load(typed.config.as_deref().unwrap_or(config)) {
+        Ok(config) => write(typed.candidates(&config).as_bytes()),
+        // A shell that waits for words wants no explanations.
+        Err(_) => ExitCode::from(INVALID),
+    }
 }
 
 fn check(path: &std::path::Path, loaded: Result<Config, Invalid>) -> ExitCode {
     let config = match loaded {
         Ok(config) => config,
         Err(invalid) => {
-            complain(&invalid.explain(""));
+            complain(&invalid.explain("", io::stderr().is_terminal()));
             return ExitCode::from(INVALID);
         }
     };
@@ -154,38 +159,21 @@ fn supervise(config_name: PathBuf, run: Run) -> ExitCode {
     let mut config = match load(&config_name) {
         Ok(config) => config,
         Err(invalid) => {
-            complain(&invalid.explain("; nothing was started"));
+            complain(&invalid.explain("; nothing was started", io::stderr().is_terminal()));
             return ExitCode::from(INVALID);
         }
     };
-    if let Some(Http(address)) = run.http {
-        config.supervisor.http = address;
-    }
-    if let Some(level) = run.log_level {
-        config.supervisor.loglevel = level;
-    }
+    let overrides = Overrides { http: run.http.map(|Http(address)| address), loglevel: run.log_level };
+    overrides.apply(&mut config.supervisor);
     let warnings = preflight::inspect(&config, &config_name);
     let (color, messages) = (run.color.unwrap_or_default(), run.messages.unwrap_or_default());
     let console = !run.no_console;
-    match event_loop::run(Settings { config, config_name, console, color, messages, warnings }) {
+    match event_loop::run(Settings { config, config_name, overrides, console, color, messages, warnings }) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Failed | Outcome::Abandoned(_)) => ExitCode::from(FAILED),
         Err(error) => {
             complain(&format!("taskmaster: {error}\n"));
             ExitCode::from(FAILED)
-        }
-    }
-}
-
-impl Invalid {
-    fn explain(&self, consequence: &str) -> String {
-        match self {
-            Invalid::Unreadable(reason) => format!("error: {reason}{consequence}\n"),
-            Invalid::Wrong(source, problems) => {
-                let count = counted(problems.len(), "problem");
-                let rendered = config::render(source, problems, io::stderr().is_terminal());
-                format!("{rendered}\n{}: {count}{consequence}\n", source.name)
-            }
         }
     }
 }

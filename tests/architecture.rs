@@ -24,13 +24,25 @@ const ROOMS: &[Room] = &[
         may_use: &["clap", "std", "crate::cli", "crate::client", "crate::command", "crate::io::console"],
     },
     Room {
+        path: "cli/words.rs",
+        may_use: &["std::path", "crate::command", "crate::config", "crate::supervisor"],
+    },
+    Room {
         path: "cli/person.rs",
         may_use: &["clap", "std", "crate::client", "crate::command", "crate::io::console", "crate::view"],
     },
     Room { path: "client.rs", may_use: &["httparse", "std", "crate::http"] },
     Room {
         path: "cli/pages.rs",
-        may_use: &["clap", "clap_complete", "clap_mangen", "std::io", "crate::command", "crate::config"],
+        may_use: &[
+            "clap",
+            "clap_complete",
+            "clap_mangen",
+            "std::io",
+            "crate::cli",
+            "crate::command",
+            "crate::config",
+        ],
     },
     Room { path: "event_loop", may_use: &["mio", "log", "std", "crate"] },
     Room { path: "time.rs", may_use: PURE },

@@ -41,14 +41,31 @@ fn completions_are_what_the_shells_understand() {
         let Ok(checked) = std::process::Command::new(shell).arg("-n").arg(&path).output() else { continue };
         assert!(checked.status.success(), "{shell}: {}", String::from_utf8_lossy(&checked.stderr));
     }
-    let script = site.path("script");
-    std::fs::write(&script, ended(&site, &["completions", "bash"]).stdout).unwrap();
-    let ask = "source ./script; COMP_WORDS=(taskmaster che); COMP_CWORD=1; \
-               _taskmaster taskmaster che taskmaster; echo ${COMPREPLY[@]}";
-    let output =
-        std::process::Command::new("bash").args(["-c", ask]).current_dir(site.path("")).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "check\n");
+    assert_eq!(completed_by_bash(&site, "taskmaster che"), "check");
+    assert_eq!(completed_by_bash(&site, "taskmaster sig"), "signal");
+    assert_eq!(completed_by_bash(&site, "taskmaster status --js"), "--json");
+    // Words behind a subcommand are the console's: from the configuration, without a supervisor.
+    assert_eq!(completed_by_bash(&site, "taskmaster stop w"), "w");
+    assert_eq!(completed_by_bash(&site, "taskmaster signal TERM @FA"), "@FATAL");
+    site.configure("  w: {cmd: x, numprocs: 3}", "");
+    assert_eq!(completed_by_bash(&site, "taskmaster -c config.yaml stop w:"), "0 1 2 *");
+    assert_eq!(completed_by_bash(&site, "taskmaster stop w:2"), "2");
     assert_eq!(ended(&site, &["completions", "tcsh"]).status.code(), Some(2));
+}
+
+/// What bash offers at the end of a line; to bash, a colon is a word of its own.
+fn completed_by_bash(site: &Site, line: &str) -> String {
+    std::fs::write(site.path("script"), ended(site, &["completions", "bash"]).stdout).unwrap();
+    let ask = "taskmaster() { \"$TASKMASTER\" \"$@\"; }; source ./script; set -f; COMP_LINE=$1; COMP_POINT=${#1}; \
+               read -ra COMP_WORDS <<< \"${1//:/ : }\"; [[ $1 == *[\\ :] ]] && COMP_WORDS+=(''); \
+               COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); \
+               _taskmaster_words taskmaster \"${COMP_WORDS[COMP_CWORD]}\" \"${COMP_WORDS[COMP_CWORD-1]}\"; \
+               echo \"${COMPREPLY[@]}\"";
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", ask, "bash", line]).current_dir(site.path(""));
+    let output = bash.env("TASKMASTER", env!("CARGO_BIN_EXE_taskmaster")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 #[test]

@@ -157,3 +157,28 @@ fn an_order_that_was_left_is_told_when_it_is_done() {
     terminal.expect_rows(&["(done: start w)", "taskmaster> half"]);
     running.stop();
 }
+
+/// A program that inherits the terminal speaks through the console while somebody types.
+#[test]
+fn a_thousand_lines_of_a_program_do_not_damage_the_one_being_typed() {
+    let wait = "while ! [ -e go ]; do sleep 0.02; done; for i in $(seq 1 1000); do echo $i; done; echo end";
+    let (running, mut terminal) = started(&format!(
+        "  talk: {{cmd: [bash, -c, '{wait}'], stdout: inherit, starttime: 0, autorestart: never}}"
+    ));
+    terminal.press("status no");
+    terminal.expect_rows(&["taskmaster> status no"]);
+    running.site.write("go", "");
+    let mut typed = String::from("taskmaster> status no");
+    for letter in "body-at-all-that-anybody-knows".chars() {
+        terminal.press(&letter.to_string());
+        typed.push(letter);
+    }
+    terminal.expect_rows(&["talk:0 | end", &typed]);
+    let numbers: Vec<u32> = terminal
+        .screen()
+        .lines()
+        .filter_map(|line| line.split("talk:0 | ").nth(1)?.trim().parse().ok())
+        .collect();
+    assert_eq!(numbers, (1..=1000).collect::<Vec<_>>());
+    running.stop();
+}

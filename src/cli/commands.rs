@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::pages::capitalised;
 use super::{FAILED, INVALID, complain, load, person};
 use crate::client::{self, Done, Failure};
 use crate::command::table::{self, ROWS, Row, TARGETS};
@@ -16,6 +17,8 @@ use crate::io::console::ColorChoice;
 
 /// No supervisor is running.
 const NOT_RUNNING: u8 = 3;
+/// `plan --exit-code`: a reload would change something.
+const CHANGES: u8 = 2;
 /// Commands that mean something at a console only.
 const NOT_HERE: [&str; 1] = ["messages"];
 
@@ -36,10 +39,13 @@ fn subcommand(row: &'static Row) -> Command {
         true => format!("{}\n\n{TARGETS}", row.details),
         false => row.details.to_owned(),
     };
-    let words = Arg::new("words").value_name(row.arguments).num_args(0..).hide(row.arguments.is_empty());
-    let mut subcommand = Command::new(name).about(row.summary).visible_aliases(others).after_help(details);
+    // Our own parser knows what they are; the usage says so in the table's words.
+    let words = Arg::new("words").num_args(0..).hide(true);
+    let usage = format!("taskmaster {name} [OPTIONS] {}", row.arguments);
+    let mut subcommand = Command::new(name).about(capitalised(row.summary)).visible_aliases(others);
+    subcommand = subcommand.override_usage(usage.trim_end().to_owned()).after_help(details);
     for flag in row.flags {
-        let arg = Arg::new(flag.long).long(flag.long).help(flag.summary);
+        let arg = Arg::new(flag.long).long(flag.long).help(capitalised(flag.summary));
         let arg = flag.short.map_or(arg.clone(), |short| arg.short(short));
         subcommand = subcommand.arg(match flag.value {
             Some(value) => arg.value_name(value).action(ArgAction::Append),
@@ -54,6 +60,11 @@ fn subcommand(row: &'static Row) -> Command {
             .arg(json.action(ArgAction::SetTrue))
             .arg(color.help("Whether the table has colours: auto, always or never"));
     }
+    if name == "plan" {
+        let exit_code = Arg::new("exit-code").long("exit-code");
+        let help = "Exit with 2 if a reload would change something, with 0 if not";
+        subcommand = subcommand.arg(exit_code.help(help).action(ArgAction::SetTrue));
+    }
     if name != "help" {
         let wait = Arg::new("wait").long("wait").value_name("SECONDS").value_parser(parse_seconds);
         let socket =
@@ -63,6 +74,11 @@ fn subcommand(row: &'static Row) -> Command {
             .arg(socket.help("The control socket, instead of the one that the configuration names"));
     }
     subcommand.arg(words)
+}
+
+/// A line of a plan that is not about what stays as it is.
+fn is_change(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b'+' | b'-' | b'~'))
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, &'static str> {
@@ -83,7 +99,7 @@ pub(super) fn run(matches: &ArgMatches, config: &Path) -> Option<ExitCode> {
     };
     let query = match command::parse(&line) {
         Ok(Some(command::Command::Query(query))) => Some(query),
-        Ok(Some(command::Command::Order(_)) | None) => None,
+        Ok(Some(command::Command::Order(_) | command::Command::Reload) | None) => None,
         Err(error) => {
             complain(&format!("error: {error}\n"));
             return Some(ExitCode::from(INVALID));
@@ -105,6 +121,7 @@ pub(super) fn run(matches: &ArgMatches, config: &Path) -> Option<ExitCode> {
     };
     let patience = matches.get_one::<Duration>("wait").copied();
     let wants_json = name == "status" && matches.get_flag("json");
+    let mut has_changes = false;
     let table = query
         .as_ref()
         .filter(|_| !wants_json)
@@ -112,9 +129,17 @@ pub(super) fn run(matches: &ArgMatches, config: &Path) -> Option<ExitCode> {
     let answer = match table {
         _ if wants_json => json(&socket, patience),
         Some(answer) => answer,
-        None => client::command(&socket, &line, patience, &mut show),
+        None => client::command(&socket, &line, patience, &mut |bytes| {
+            has_changes |= bytes.split(|byte| *byte == b'\n').any(is_change);
+            show(bytes)
+        }),
     };
-    Some(conclude(answer, query == Some(Query::Version)))
+    match answer {
+        Ok(Done { ok: true }) if has_changes && name == "plan" && matches.get_flag("exit-code") => {
+            Some(ExitCode::from(CHANGES))
+        }
+        answer => Some(conclude(answer, query == Some(Query::Version))),
+    }
 }
 
 /// The line that the console would be given.

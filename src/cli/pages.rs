@@ -9,6 +9,7 @@ use clap_complete::shells::{Bash, Fish, Zsh};
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
+use super::words;
 use crate::command::table;
 use crate::config::{PROGRAM_KEYS, SUPERVISOR_KEYS};
 
@@ -30,7 +31,17 @@ pub(super) fn completions(shell: Shell, command: &mut Command) -> Vec<u8> {
         Shell::Zsh => Zsh.generate(command, &mut script),
         Shell::Fish => Fish.generate(command, &mut script),
     }
-    script
+    let script = String::from_utf8_lossy(&script);
+    match shell {
+        Shell::Bash => format!("{script}{}", words::BASH),
+        Shell::Fish => format!("{script}{}", words::FISH),
+        Shell::Zsh => {
+            let script = script.replace("'*::words:_default'", "'*:words:_taskmaster_words'");
+            // Before the end, which runs it when the file is loaded as a function.
+            script.replacen("\n\nif [ \"$funcstack", &format!("{}\nif [ \"$funcstack", words::ZSH), 1)
+        }
+    }
+    .into_bytes()
 }
 
 /// taskmaster(1), in roff.
@@ -55,10 +66,12 @@ pub(super) fn man(command: Command) -> io::Result<Vec<u8>> {
 fn subcommands(command: &Command) -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["COMMANDS"]);
-    for subcommand in command.get_subcommands() {
-        let values = subcommand.get_positionals().map(|argument| format!(" {argument}"));
+    for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
+        let shown = subcommand.get_positionals().filter(|argument| !argument.is_hide_set());
+        let values: String = shown.map(|argument| format!(" {argument}")).collect();
+        let words = table::find(subcommand.get_name()).map_or("", |row| row.arguments);
         let about = subcommand.get_about().map(ToString::to_string).unwrap_or_default();
-        entry(&mut roff, &format!("{}{}", subcommand.get_name(), values.collect::<String>()), &about);
+        entry(&mut roff, format!("{}{values} {words}", subcommand.get_name()).trim_end(), &about);
     }
     roff
 }
@@ -117,7 +130,8 @@ fn entry(roff: &mut Roff, term: &str, text: &str) {
     roff.text([text]);
 }
 
-fn capitalised(text: &str) -> String {
+/// As a sentence begins.
+pub(super) fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

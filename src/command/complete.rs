@@ -91,9 +91,17 @@ fn arguments(row: &Row, before: &[&str], word: &str, names: &Names) -> Vec<Strin
         }
     }
     let slots: Vec<&str> = row.arguments.split(' ').filter(|slot| !slot.is_empty()).collect();
-    let Some(slot) = slots.get(given).or_else(|| slots.last().filter(|slot| slot.contains("..."))) else {
-        return Vec::new();
+    // Behind the first of several targets there may be another one, or what follows them.
+    let many = slots.iter().position(|slot| slot.contains("..."));
+    let possible = match many {
+        Some(many) if given > many => &slots[many..],
+        _ => slots.get(given..=given).unwrap_or(&[]),
     };
+    possible.iter().flat_map(|slot| fitting(slot, word, names)).collect()
+}
+
+/// What an argument can be.
+fn fitting(slot: &str, word: &str, names: &Names) -> Vec<String> {
     match slot.trim_matches(['[', ']', '.']) {
         "TARGET" => targets(word, names),
         "NAME" => whole(names.programs.iter().map(|(name, _)| (*name).to_owned())),
@@ -175,6 +183,10 @@ mod tests {
         assert_eq!(completed("signal te"), ["TERM "]);
         assert_eq!(completed("signal TERM we"), ["web "]);
         assert_eq!(completed("signal TERM web wo"), ["worker "]);
+        assert_eq!(completed("tail s"), [""; 0]);
+        assert_eq!(completed("tail -n 5 web s"), ["stderr ", "stdout "]);
+        assert_eq!(completed("tail web w"), ["web ", "wide ", "worker "]);
+        assert_eq!(completed("messages p"), ["problems "]);
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct RequestId(pub u64);
 pub enum Command {
     /// Changes something: a matter for the supervisor.
     Order(Order),
+    /// Apply what the configuration file says by now.
+    Reload,
     /// Changes nothing that is supervised: answered at once, without the core.
     Query(Query),
 }
@@ -41,6 +43,8 @@ pub enum Order {
     Restart(Vec<Target>),
     /// Send a signal to the processes.
     Signal(Signal, Vec<Target>),
+    /// Give this program another number of instances until the next reload.
+    Scale(String, u32),
     /// Stop everything, then leave.
     Shutdown,
 }
@@ -104,6 +108,8 @@ pub enum Query {
     Pid(Vec<Target>),
     /// The list of commands, or one of them in detail.
     Help(Option<&'static table::Row>),
+    /// What a reload would do.
+    Plan,
     /// The end of log files.
     Tail(Tail),
     /// Open all log files anew.

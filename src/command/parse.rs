@@ -79,6 +79,23 @@ fn command(row: &'static Row, given: &Given) -> Result<Command, ParseError> {
             })?;
             Command::Order(Order::Signal(signal, some_targets(rest)?))
         }
+        Verb::Scale => match words {
+            [name, count] => {
+                let count = count.parse().map_err(|_| {
+                    ParseError(format!("{}: a number of instances is 0 or more", count.escape_debug()))
+                })?;
+                Command::Order(Order::Scale((*name).to_owned(), count))
+            }
+            _ => return Err(usage(row)),
+        },
+        Verb::Plan => {
+            nothing()?;
+            Command::Query(Query::Plan)
+        }
+        Verb::Reload => {
+            nothing()?;
+            Command::Reload
+        }
         Verb::Help => match words {
             [] => Command::Query(Query::Help(None)),
             [name] => Command::Query(Query::Help(Some(table::find(name).ok_or_else(|| unknown(name))?))),
@@ -197,7 +214,7 @@ mod tests {
     fn every_row_parses_and_explains_itself() {
         for row in ROWS {
             let arguments = row.arguments.replace("SIGNAL", "TERM").replace(['[', ']', '.'], "");
-            let arguments = arguments.replace("COMMAND", "start");
+            let arguments = arguments.replace("COMMAND", "start").replace("NAME N", "web 3");
             let arguments = arguments.split('|').next().unwrap();
             for name in row.names {
                 assert!(parse(&format!("{name} {arguments}")).unwrap().is_some(), "{name}");

@@ -29,6 +29,9 @@ pub(super) enum Verb {
     Restart,
     Signal,
     Pid,
+    Scale,
+    Plan,
+    Reload,
     Messages,
     Help,
     Tail,
@@ -110,6 +113,33 @@ pub const ROWS: &[Row] = &[
         details: "SIGNAL is a name or a number: HUP, SIGHUP, 1. Only the process that was started gets it,\n\
                   not its group.",
         verb: Verb::Signal,
+    },
+    Row {
+        names: &["scale"],
+        flags: &[],
+        arguments: "NAME N",
+        summary: "give a program N instances until the next reload",
+        details: "Those with the highest numbers stop, or new ones start; the others are not touched. The\n\
+                  configuration stays what it is: `plan` shows the difference, `reload` returns to it.",
+        verb: Verb::Scale,
+    },
+    Row {
+        names: &["plan"],
+        flags: &[],
+        arguments: "",
+        summary: "show what `reload` would do",
+        details: "Like a diff: + programs that are new, - those that are not there any more, ~ those that\n\
+                  changed (the keys, and whether that takes a restart), = how many are untouched.",
+        verb: Verb::Plan,
+    },
+    Row {
+        names: &["reload"],
+        flags: &[],
+        arguments: "",
+        summary: "read the configuration again and apply what has changed",
+        details: "What did not change is not touched. An invalid file changes nothing, and the answer says\n\
+                  where it is wrong. Finished when everybody that it concerns has settled. SIGHUP does the same.",
+        verb: Verb::Reload,
     },
     Row {
         names: &["pid"],

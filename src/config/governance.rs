@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::dependencies::Dependency;
 use super::document::Node;
 use super::field::Field;
-use super::schema::Key;
+use super::schema::{Applies, Key};
 use super::{parse, values};
 
 /// `restart_delay`: the wait before each restart and retry.
@@ -59,6 +60,10 @@ pub struct Governance {
     pub kind: Kind,
     /// Whether the supervisor leaves, with exit code 1, when an instance is FATAL.
     pub exit_on_failure: bool,
+    /// What must be so of other programs before it starts.
+    pub depends_on: Vec<Dependency>,
+    /// The time between the starts of two instances.
+    pub start_interval: Duration,
 }
 
 impl Default for Governance {
@@ -68,6 +73,8 @@ impl Default for Governance {
             window: Duration::from_secs(60),
             kind: Kind::Service,
             exit_on_failure: false,
+            depends_on: Vec::new(),
+            start_interval: Duration::ZERO,
         }
     }
 }
@@ -89,24 +96,32 @@ const RESTART_DELAY_KEYS: &[Key<RestartDelay>] = &[
         name: "initial",
         default: "1",
         summary: "the first wait",
+        applies: Applies::InPlace,
+        differs: |old, new| old.initial != new.initial,
         set: |field, delay| values::time(field).map(|value| delay.initial = value),
     },
     Key {
         name: "max",
         default: "60",
         summary: "the longest wait",
+        applies: Applies::InPlace,
+        differs: |old, new| old.max != new.max,
         set: |field, delay| values::time(field).map(|value| delay.max = value),
     },
     Key {
         name: "factor",
         default: "2",
         summary: "what each wait is multiplied by",
+        applies: Applies::InPlace,
+        differs: |old, new| old.factor != new.factor,
         set: |field, delay| factor(field).map(|value| delay.factor = value),
     },
     Key {
         name: "jitter",
         default: "0",
         summary: "the share of a wait that is added at random",
+        applies: Applies::InPlace,
+        differs: |old, new| old.jitter != new.jitter,
         set: |field, delay| share(field).map(|value| delay.jitter = value),
     },
 ];

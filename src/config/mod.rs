@@ -7,9 +7,12 @@
 //! - `spec`: the values; `schema`: one row per key; `values`: from a node to a value
 //! - `document`: YAML to a tree (the only place that knows serde_yaml); `syntax`: what YAML refuses;
 //!   `field`: a place in the tree; `foreign`: keys from elsewhere
+//! - `diff`: two configurations to what leads from one to the other
 //! - `template`, `environment`: what is replaced in texts; `diagnostic`: problems, as users see them
 
+mod dependencies;
 mod diagnostic;
+mod diff;
 mod document;
 mod environment;
 mod field;
@@ -22,15 +25,18 @@ mod syntax;
 mod template;
 mod values;
 
+pub use dependencies::{Condition, Dependency};
 pub use diagnostic::{Diagnostic, Position, render};
+pub use diff::{Change, ChangedKey, Plan, diff};
 pub use document::TEXT_BYTES_MAX;
 pub use governance::{Governance, Kind, RestartDelay};
 pub use parse::parse;
-pub use schema::{Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
+pub use schema::{Applies, Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 pub use spec::{
     Autorestart, Config, HttpLogs, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec,
 };
 pub use template::Template;
+pub use values::NUMPROCS_MAX;
 pub(crate) use values::parse_http;
 
 use std::path::PathBuf;

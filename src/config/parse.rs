@@ -16,7 +16,7 @@ use super::spec::{
 };
 use super::template::Template;
 use super::values::NUMPROCS_MAX;
-use super::{Source, foreign, values};
+use super::{Source, dependencies, foreign, values};
 use crate::signal::Signal;
 
 const NAME_CHARS_MAX: usize = 64;
@@ -209,14 +209,15 @@ fn read_programs(programs: &Field) -> Option<Vec<Arc<ProgramSpec>>> {
         if let Some((message, help)) = wrong_name(name) {
             field.wrong_key::<()>(message, help);
         }
-        specs.push(Arc::new(read_program(name, &field)));
+        specs.push(read_program(name, &field));
     }
+    dependencies::connect(programs, &mut specs);
     let instances: u64 = specs.iter().map(|spec| u64::from(spec.numprocs)).sum();
     if instances > u64::from(NUMPROCS_MAX) {
         let message = format!("{instances} instances in all are more than {NUMPROCS_MAX}");
         return programs.wrong_key(message, "lower `numprocs` of some programs");
     }
-    Some(specs)
+    Some(specs.into_iter().map(Arc::new).collect())
 }
 
 /// What is wrong with the name of a program, and what to do about it.

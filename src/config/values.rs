@@ -12,7 +12,7 @@ use super::template::Template;
 use crate::signal::Signal;
 
 /// More instances than this, of one program or of all, are a typing error.
-pub(super) const NUMPROCS_MAX: u32 = 100_000;
+pub const NUMPROCS_MAX: u32 = 100_000;
 /// A hundred years; beyond it a time is a typing error.
 const TIME_MAX: Duration = Duration::from_secs(100 * 365 * 86400);
 

@@ -33,6 +33,10 @@ impl EventLoop {
                 let lines = self.overview(&targets, self.console.columns());
                 self.console.show(&lines);
             }
+            Ok(Some(Command::Query(Query::Why(targets)))) if self.console.is_interactive() => {
+                let lines: Vec<Line> = self.why(&targets).into_iter().map(view::why::dress).collect();
+                self.console.show(&lines);
+            }
             Ok(Some(Command::Query(Query::Watch(targets)))) if self.console.can_watch() => {
                 self.console.watch(targets, self.now);
             }
@@ -45,6 +49,11 @@ impl EventLoop {
                 let lines = self.look_up(&query);
                 self.console.answer(&lines);
             }
+            Ok(Some(Command::Reload)) => {
+                let request = self.faces.next_request();
+                self.console.wait_for(request, line, None);
+                self.reload(request);
+            }
             Ok(Some(Command::Order(order))) => {
                 let request = self.faces.next_request();
                 let total = self.instances_of(&order);
@@ -54,13 +63,14 @@ impl EventLoop {
         }
     }
 
-    /// How many instances an order is about.
-    fn instances_of(&self, order: &Order) -> usize {
+    /// How many instances an order is about, where there is one answer for each.
+    fn instances_of(&self, order: &Order) -> Option<usize> {
         match order {
-            Order::Start(targets) | Order::Stop(targets) | Order::Restart(targets) => {
-                self.supervisor.resolve(targets).0.len()
-            }
-            Order::Signal(_, _) | Order::Shutdown => 0,
+            Order::Start(targets)
+            | Order::Stop(targets)
+            | Order::Restart(targets)
+            | Order::Signal(_, targets) => Some(self.supervisor.resolve(targets).0.len()),
+            Order::Scale(_, _) | Order::Shutdown => None,
         }
     }
 
@@ -77,6 +87,7 @@ impl EventLoop {
             Query::Messages(verbosity) => self.set_verbosity(*verbosity),
             Query::Tail(tail) => self.tail(tail).0,
             Query::Version => vec![format!("taskmaster {}", env!("CARGO_PKG_VERSION"))],
+            Query::Plan => self.plan(),
             Query::Reopen => {
                 self.reopen_logs();
                 vec!["log files reopened".to_owned()]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{EventLoop, Outcome};
+use crate::command::RequestId;
 use crate::config::{Output, ProgramSpec, Rotation, Template};
 use crate::io::output::{LogRules, Stream, Style, Voice};
 use crate::slots::Key;
@@ -30,17 +31,8 @@ impl EventLoop {
                     }
                 }
                 Action::WatchGroup { run, pid } => self.processes.watch_group(pid, run),
-                Action::Reply { request, line } => {
-                    if let Some(line) = self.faces.reply(request, line)
-                        && self.console.reply(request, &line)
-                    {
-                        self.note_answer(&line);
-                    }
-                }
-                Action::Done { request, ok } => match self.faces.done(request) {
-                    Some(asked) => self.answer_order(&asked, ok),
-                    None => self.console.done(request),
-                },
+                Action::Reply { request, line } => self.reply(request, line),
+                Action::Done { request, ok } => self.done(request, ok),
                 Action::Changed { instance, from, to } => {
                     self.log_change(instance, from, to);
                     self.documents.outdate();
@@ -53,6 +45,24 @@ impl EventLoop {
                 Action::Quit { abandoned: 0 } => self.outcome = Some(Outcome::Clean),
                 Action::Quit { abandoned } => self.outcome = Some(Outcome::Abandoned(abandoned)),
             }
+        }
+        self.watchers.note_list(self.now, self.supervisor.list_revision());
+    }
+
+    /// A line of an answer, to whoever asked.
+    pub(super) fn reply(&mut self, request: RequestId, line: String) {
+        if let Some(line) = self.faces.reply(request, line)
+            && self.console.reply(request, &line)
+        {
+            self.note_answer(&line);
+        }
+    }
+
+    /// The end of an answer.
+    pub(super) fn done(&mut self, request: RequestId, ok: bool) {
+        match self.faces.done(request) {
+            Some(asked) => self.answer_order(&asked, ok),
+            None => self.console.done(request),
         }
     }
 

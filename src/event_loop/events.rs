@@ -26,6 +26,8 @@ pub(super) struct Watchers {
     dirty: BTreeSet<Key>,
     /// Programs have come or gone: everybody needs the whole document.
     is_new_world: bool,
+    /// Which list of programs and instances was seen last.
+    list: u64,
     /// When the news may be told.
     publish_at: Option<Time>,
     published_at: Time,
@@ -49,6 +51,7 @@ impl Watchers {
             readers: Vec::new(),
             dirty: BTreeSet::new(),
             is_new_world: false,
+            list: 0,
             publish_at: None,
             published_at: Time::ZERO,
             sample_at: None,
@@ -72,9 +75,12 @@ impl Watchers {
         self.publish_at.get_or_insert((self.published_at + PUBLISH_EVERY).max(now));
     }
 
-    /// Programs have come, gone or changed.
-    #[allow(dead_code)] // reload comes next
-    pub(super) fn note_new_world(&mut self, now: Time) {
+    /// If the list has been changed since it was looked at last, programs or instances have come or
+    /// gone.
+    pub(super) fn note_list(&mut self, now: Time, revision: u64) {
+        if std::mem::replace(&mut self.list, revision) == revision {
+            return;
+        }
         self.forget_history();
         if !self.readers.is_empty() {
             self.is_new_world = true;

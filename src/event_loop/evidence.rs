@@ -67,19 +67,18 @@ impl EventLoop {
     /// The answer to `why`.
     pub(super) fn why(&self, targets: &[Target]) -> Vec<String> {
         let (keys, errors) = self.supervisor.resolve(targets);
-        let moment = Moment { now: self.now, wall: wall_time() };
-        let answers = keys.into_iter().flat_map(|key| self.explain(key, moment));
-        answers.chain(errors).collect()
+        keys.into_iter().flat_map(|key| self.why_of(key)).chain(errors).collect()
     }
 
-    /// The same for one instance, as JSON; `None` if there is no such instance.
+    /// The same about one instance.
+    pub(super) fn why_of(&self, key: Key) -> Vec<String> {
+        let moment = Moment { now: self.now, wall: wall_time() };
+        why::render(&self.supervisor, key, moment, &self.evidence.of(key))
+    }
+
+    /// The same as a JSON document; `None` if there is no such instance.
     pub(super) fn why_document(&self, program: &str, number: u32) -> Option<Vec<u8>> {
         let key = self.find_instance(program, number)?;
-        let lines = self.explain(key, Moment { now: self.now, wall: wall_time() });
-        Some(view::json::why(&self.supervisor.name(key), &lines))
-    }
-
-    fn explain(&self, key: Key, moment: Moment) -> Vec<String> {
-        why::render(&self.supervisor, key, moment, &self.evidence.of(key))
+        Some(view::json::why(&self.supervisor.name(key), &self.why_of(key)))
     }
 }

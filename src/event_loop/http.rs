@@ -70,13 +70,13 @@ impl EventLoop {
                 Some(refusal) => Response::refuse(refusal),
                 None => return self.respond_log(connection, request, &log),
             },
-            Ok(Route::Why { program, number }) => match self.refuse_log(connection, &request) {
-                Some(refusal) => Response::refuse(refusal),
-                None => match self.why_document(&program, number) {
-                    Some(document) => Response::json(document),
-                    None => return refuse(request, 404, NO_INSTANCE),
-                },
-            },
+            // Among the evidence is what the program printed.
+            Ok(Route::Why { program, number }) => {
+                let refusal = self.refuse_log(connection, &request);
+                let known = || self.why_document(&program, number).map(Response::json);
+                let unknown = || Response::refuse(Refusal { status: 404, reason: NO_INSTANCE });
+                refusal.map_or_else(|| known().unwrap_or_else(unknown), Response::refuse)
+            }
             Ok(Route::Commands) => return self.respond_command(connection, request),
         };
         Some((request, response))
@@ -107,6 +107,12 @@ impl EventLoop {
                 let lines = self.look_up(&query);
                 let ok = !lines.iter().any(|line| line.starts_with("ERROR "));
                 (lines, ok)
+            }
+            Ok(Some(Command::Reload)) => {
+                let name = self.faces.next_request();
+                self.faces.expect(name, connection, request);
+                self.reload(name);
+                return None;
             }
             Ok(Some(Command::Order(order))) => {
                 let name = self.faces.next_request();

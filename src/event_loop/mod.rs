@@ -6,7 +6,7 @@
 //! the poll has no timeout.
 //!
 //! - `effects`: performs the core's actions and spawns; `answers`: questions from console and HTTP
-//! - `status`: the table; `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
+//! - `reload`: another configuration; `status`: the table; `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
 
 mod answers;
 mod documents;
@@ -18,10 +18,12 @@ mod http;
 mod last_resort;
 mod measure;
 mod news;
+mod reload;
 mod status;
 mod usages;
 
 pub(crate) use last_resort::run;
+pub(crate) use reload::Overrides;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -60,6 +62,8 @@ pub(crate) struct Settings {
     pub(crate) config: Config,
     /// The configuration file, as it was named.
     pub(crate) config_name: PathBuf,
+    /// What the command line says instead of it.
+    pub(crate) overrides: Overrides,
     /// Whether commands are read from standard input.
     pub(crate) console: bool,
     /// Whether the console has colours.
@@ -105,6 +109,7 @@ pub(crate) struct EventLoop {
     journal: Journal,
     spec: SupervisorSpec,
     config_name: PathBuf,
+    overrides: Overrides,
     news: News,
     outcome: Option<Outcome>,
 }
@@ -115,7 +120,7 @@ impl EventLoop {
     /// # Errors
     /// What the system refused, in one line.
     pub(crate) fn new(settings: Settings) -> io::Result<EventLoop> {
-        let Settings { config, config_name, console, color, messages, warnings } = settings;
+        let Settings { config, config_name, overrides, console, color, messages, warnings } = settings;
         let spec = config.supervisor.clone();
         let rotation = Rotation { max_bytes: spec.logfile_maxbytes, backups: spec.logfile_backups };
         let journal = Journal::install(&spec.logfile, rotation, spec.loglevel)?;
@@ -148,6 +153,7 @@ impl EventLoop {
             journal,
             spec,
             config_name,
+            overrides,
             news: News::new(messages),
             outcome: None,
             poll,
@@ -310,7 +316,7 @@ impl EventLoop {
                 self.shut_down();
             }
             (false, false) => {
-                log::warn!("SIGHUP: this version cannot reload its configuration; restart it instead");
+                self.reload_unasked();
             }
         }
     }

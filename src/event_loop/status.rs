@@ -8,9 +8,21 @@ impl EventLoop {
     /// One line for each instance, always: what a script reads.
     pub(super) fn status(&self, targets: &[Target]) -> Vec<String> {
         let (snapshot, errors) = self.snapshot_of(targets);
-        let mut lines = snapshot.map_or_else(Vec::new, |snapshot| view::table::render(&snapshot));
+        let mut lines = snapshot.as_ref().map_or_else(Vec::new, view::table::render);
+        lines.extend(snapshot.iter().flat_map(|snapshot| self.drift(snapshot)));
         lines.extend(errors);
         lines
+    }
+
+    /// Where `scale` has led away from the configuration.
+    fn drift(&self, shown: &Snapshot) -> Vec<String> {
+        let scaled = self.supervisor.programs().iter().filter_map(|program| {
+            let (name, count) = (&program.spec().name, program.spec().numprocs);
+            let is_shown = shown.programs.iter().any(|rows| rows.name == *name);
+            let from = program.scaled_from().filter(|_| is_shown)?;
+            Some(format!("{name}: scaled to {count} instances; the configuration says {from}"))
+        });
+        scaled.collect()
     }
 
     /// The table for a person, in lines of less than `columns`. Who names numbers wants to see every
@@ -19,8 +31,11 @@ impl EventLoop {
         self.refresh_usages();
         let folds = !targets.iter().any(Target::has_number);
         let (snapshot, errors) = self.snapshot_of(targets);
-        let mut lines =
-            snapshot.map_or_else(Vec::new, |snapshot| view::overview::render(&snapshot, columns, folds));
+        let mut lines = snapshot
+            .as_ref()
+            .map_or_else(Vec::new, |snapshot| view::overview::render(snapshot, columns, folds));
+        let drift = snapshot.iter().flat_map(|snapshot| self.drift(snapshot));
+        lines.extend(drift.map(Line::plain));
         lines.extend(errors.into_iter().map(Line::plain));
         lines
     }

@@ -10,22 +10,49 @@ pub struct Asset {
     pub body: &'static str,
 }
 
-const ASSETS: [Asset; 3] = [
-    Asset {
-        path: "/",
-        content_type: "text/html; charset=utf-8",
-        body: include_str!("../../dashboard/index.html"),
-    },
-    Asset {
-        path: "/app.js",
-        content_type: "text/javascript; charset=utf-8",
-        body: include_str!("../../dashboard/app.js"),
-    },
-    Asset {
-        path: "/style.css",
-        content_type: "text/css; charset=utf-8",
-        body: include_str!("../../dashboard/style.css"),
-    },
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+macro_rules! asset {
+    ($path:literal, $content_type:expr, $file:literal) => {
+        Asset {
+            path: $path,
+            content_type: $content_type,
+            body: include_str!(concat!("../../dashboard/", $file)),
+        }
+    };
+}
+
+const ASSETS: &[Asset] = &[
+    asset!("/", HTML, "index.html"),
+    asset!("/ansi.js", JAVASCRIPT, "ansi.js"),
+    asset!("/app.js", JAVASCRIPT, "app.js"),
+    asset!("/clipboard.js", JAVASCRIPT, "clipboard.js"),
+    asset!("/connection.js", JAVASCRIPT, "connection.js"),
+    asset!("/dock.css", CSS, "dock.css"),
+    asset!("/dock.js", JAVASCRIPT, "dock.js"),
+    asset!("/dom.js", JAVASCRIPT, "dom.js"),
+    asset!("/format.js", JAVASCRIPT, "format.js"),
+    asset!("/grid.js", JAVASCRIPT, "grid.js"),
+    asset!("/history.js", JAVASCRIPT, "history.js"),
+    asset!("/icon.svg", SVG, "icon.svg"),
+    asset!("/keys.js", JAVASCRIPT, "keys.js"),
+    asset!("/layout.js", JAVASCRIPT, "layout.js"),
+    asset!("/lines.js", JAVASCRIPT, "lines.js"),
+    asset!("/list.css", CSS, "list.css"),
+    asset!("/list.js", JAVASCRIPT, "list.js"),
+    asset!("/log_stream.js", JAVASCRIPT, "log_stream.js"),
+    asset!("/model.js", JAVASCRIPT, "model.js"),
+    asset!("/rows.js", JAVASCRIPT, "rows.js"),
+    asset!("/search.js", JAVASCRIPT, "search.js"),
+    asset!("/source.js", JAVASCRIPT, "source.js"),
+    asset!("/spark.js", JAVASCRIPT, "spark.js"),
+    asset!("/states.js", JAVASCRIPT, "states.js"),
+    asset!("/style.css", CSS, "style.css"),
+    asset!("/summary.js", JAVASCRIPT, "summary.js"),
+    asset!("/theme.js", JAVASCRIPT, "theme.js"),
 ];
 
 impl Asset {
@@ -39,4 +66,27 @@ impl Asset {
 /// The asset of exactly this path.
 pub fn find(path: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.path == path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file that is missing here would be missing on every page, and nowhere in the source tree.
+    #[test]
+    fn every_file_of_the_dashboard_is_embedded_under_its_name() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/dashboard");
+        let mut files: Vec<String> = std::fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        assert_eq!(files.len(), ASSETS.len());
+        for file in files {
+            let path = if file == "index.html" { "/".to_owned() } else { format!("/{file}") };
+            let asset = find(&path).unwrap_or_else(|| panic!("{file} is not embedded"));
+            let text = std::fs::read_to_string(format!("{directory}/{file}")).unwrap();
+            assert_eq!(asset.body, text, "{file}");
+        }
+    }
 }

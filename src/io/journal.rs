@@ -34,8 +34,26 @@ impl Journal {
             .set_thread_level(LevelFilter::Off)
             .set_location_level(LevelFilter::Off)
             .build();
-        WriteLogger::init(level, config, journal.clone()).map_err(io::Error::other)?;
+        // Everything reaches it that the `log` macros let through, so that the level can change later.
+        WriteLogger::init(LevelFilter::Trace, config, journal.clone()).map_err(io::Error::other)?;
+        log::set_max_level(level);
         Ok(journal)
+    }
+
+    /// Goes on in another file, or by other rules.
+    ///
+    /// # Errors
+    /// Why the file cannot be opened; the present one stays in use then, by the new rules.
+    pub(crate) fn adopt(&self, path: &Path, rotation: Rotation, level: LevelFilter) -> io::Result<()> {
+        log::set_max_level(level);
+        self.with(|inner| {
+            inner.write_pending();
+            inner.log_file.set_rotation(rotation);
+            if inner.log_file.path() != path {
+                inner.log_file = LogFile::open(path, rotation)?;
+            }
+            Ok(())
+        })
     }
 
     /// Opens the path anew, after the file was moved away.

@@ -3,6 +3,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod config_file;
+pub(crate) mod configuration;
 pub(crate) mod console;
 pub(crate) mod faces;
 pub(crate) mod http;

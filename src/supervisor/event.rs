@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::command::{Order, RequestId};
+use crate::config::Plan;
 use crate::signal::Signal;
 use crate::slots::Key;
 
@@ -81,6 +82,13 @@ pub enum Event {
         request: RequestId,
         /// What is wanted.
         order: Order,
+    },
+    /// The configuration has changed; answered like an order.
+    Reload {
+        /// Whom the answers are for.
+        request: RequestId,
+        /// What leads from the configuration in force to the new one.
+        plan: Box<Plan>,
     },
     /// TERM, INT or QUIT arrived: the first is a graceful shutdown, a second one kills.
     ShutdownSignal,

@@ -1,5 +1,7 @@
 //! One instance: its record, and the questions its policy answers.
 
+use std::sync::Arc;
+
 use super::black_box::BlackBox;
 use super::{ExitStatus, Goal, PastRun, State};
 use crate::config::{Autorestart, ProgramSpec};
@@ -26,6 +28,8 @@ pub struct Instance {
     pub(super) restarted_at: Vec<Time>,
     /// Why it is FATAL, if it is.
     pub(super) surrender: Surrender,
+    /// The rules by which a stop that is held back is to go, once its turn has come.
+    pub(super) stop_rules: Option<Arc<ProgramSpec>>,
     pub(super) process: Option<Process>,
     pub(super) past: BlackBox,
     /// Why the last spawn failed, until one works.
@@ -69,6 +73,7 @@ impl Instance {
             waits: 0,
             restarted_at: Vec::new(),
             surrender: Surrender::FailedStarts,
+            stop_rules: None,
             process: None,
             past: BlackBox::default(),
             spawn_error: None,
@@ -142,6 +147,14 @@ impl Instance {
 
     fn living(&self) -> Option<Process> {
         self.process.filter(|process| process.leader == Leader::Alive)
+    }
+
+    /// Whether it was to be gone, and nothing is left to wait for.
+    pub(super) fn is_to_be_forgotten(&self) -> bool {
+        match self.state {
+            State::Stopped | State::Exited | State::Fatal => self.goal == Goal::Gone,
+            State::Starting(_) | State::Running | State::Backoff | State::Stopping(_) => false,
+        }
     }
 
     /// A wish from outside forgives what went before.

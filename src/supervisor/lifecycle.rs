@@ -11,21 +11,21 @@ use std::time::Duration;
 
 /// How long a process may outlive SIGKILL before it is reported as stuck, and killed again. The
 /// kernel needs milliseconds; five seconds of it are uninterruptible sleep or a tracer.
-const KILL_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const KILL_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Supervisor {
     pub(super) fn boot(&mut self) {
         let autostart = |key: &Key| self.program_of(*key).is_some_and(|program| program.spec.autostart);
         let keys: Vec<Key> = self.all_by_priority().into_iter().filter(autostart).collect();
         for key in keys {
-            self.bring_up(key);
+            self.wish_up(key);
         }
     }
 
-    /// Every instance, those that start first in front.
+    /// Every instance, those that start first in front: by priority, and nobody before what it needs.
     pub(super) fn all_by_priority(&self) -> Vec<Key> {
         let mut programs: Vec<_> = self.programs.iter().collect();
-        programs.sort_by_key(|program| program.spec.priority);
+        programs.sort_by_key(|program| (program.rank.tier, program.rank.depth));
         programs.into_iter().flat_map(|program| program.instances.iter().copied()).collect()
     }
 
@@ -46,11 +46,13 @@ impl Supervisor {
     /// The instance shall be down: ends or cancels whatever there is.
     pub(super) fn bring_down(&mut self, key: Key) {
         let Some(instance) = self.instances.get_mut(key) else { return };
-        instance.goal = Goal::Down;
+        instance.goal = instance.goal.lowered();
         match instance.state {
-            State::Backoff | State::Starting(Launch::Queued) => self.enter(key, State::Stopped, None),
+            State::Backoff | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued) => {
+                self.enter(key, State::Stopped, None);
+            }
             State::Starting(Launch::Requested) => self.enter(key, State::Stopping(Ending::Unborn), None),
-            State::Starting(Launch::Alive) | State::Running => self.terminate(key),
+            State::Starting(Launch::Alive) | State::Running => self.end_in_turn(key),
             State::Stopped | State::Stopping(_) | State::Exited | State::Fatal => {}
         }
     }
@@ -61,20 +63,15 @@ impl Supervisor {
         match instance.state {
             State::Starting(Launch::Alive) | State::Running => {
                 instance.goal = Goal::Up;
-                self.terminate(key);
+                self.end_in_turn(key);
             }
             State::Stopped
-            | State::Starting(Launch::Queued | Launch::Requested)
+            | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued | Launch::Requested)
             | State::Backoff
             | State::Stopping(_)
             | State::Exited
             | State::Fatal => self.bring_up(key),
         }
-    }
-
-    pub(super) fn queue_spawn(&mut self, key: Key) {
-        self.spawn_queue.push_back(key);
-        self.enter(key, State::Starting(Launch::Queued), None);
     }
 
     pub(super) fn spawned(&mut self, run: Run, pid: u32) {
@@ -98,14 +95,14 @@ impl Supervisor {
                 if self.phase.is_out_of_patience() {
                     self.kill(run.instance, Ending::Killing);
                 } else {
-                    self.terminate(run.instance);
+                    self.end_in_turn(run.instance);
                 }
             }
             State::Stopped
-            | State::Starting(Launch::Queued | Launch::Alive)
+            | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued | Launch::Alive)
             | State::Running
             | State::Backoff
-            | State::Stopping(Ending::Terminating | Ending::Killing | Ending::Stuck)
+            | State::Stopping(Ending::Held | Ending::Terminating | Ending::Killing | Ending::Stuck)
             | State::Exited
             | State::Fatal => {}
         }
@@ -123,10 +120,10 @@ impl Supervisor {
                 self.stopped(run.instance);
             }
             State::Stopped
-            | State::Starting(Launch::Queued | Launch::Alive)
+            | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued | Launch::Alive)
             | State::Running
             | State::Backoff
-            | State::Stopping(Ending::Terminating | Ending::Killing | Ending::Stuck)
+            | State::Stopping(Ending::Held | Ending::Terminating | Ending::Killing | Ending::Stuck)
             | State::Exited
             | State::Fatal => {}
         }
@@ -168,13 +165,17 @@ impl Supervisor {
                 instance.process = None;
                 self.run_ended(key, status);
             }
-            State::Stopping(_) if whole_group => {
+            State::Stopping(ending) if whole_group => {
                 instance.process = Some(Process { leader: Leader::Reaped, ..process });
                 self.actions.push_back(Action::WatchGroup { run, pid: process.pid });
+                if ending == Ending::Held {
+                    // Nobody needs it any more, so the rest of its group is asked at once.
+                    self.terminate(key);
+                }
             }
             State::Stopping(_) => self.stopped(key),
             State::Stopped
-            | State::Starting(Launch::Queued | Launch::Requested)
+            | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued | Launch::Requested)
             | State::Backoff
             | State::Exited
             | State::Fatal => {}
@@ -213,13 +214,14 @@ impl Supervisor {
         match instance.state {
             State::Starting(Launch::Alive) => self.enter_running(key),
             State::Backoff => self.queue_spawn(key),
+            State::Starting(Launch::Delayed) => self.turn_has_come(key),
             State::Stopping(Ending::Terminating) => self.kill(key, Ending::Killing),
             State::Stopping(Ending::Killing | Ending::Stuck) => self.kill(key, Ending::Stuck),
             // These have no deadline.
             State::Stopped
-            | State::Starting(Launch::Queued | Launch::Requested)
+            | State::Starting(Launch::Held | Launch::Queued | Launch::Requested)
             | State::Running
-            | State::Stopping(Ending::Unborn)
+            | State::Stopping(Ending::Held | Ending::Unborn)
             | State::Exited
             | State::Fatal => {}
         }
@@ -234,19 +236,28 @@ impl Supervisor {
 
     /// Asks the process to end: stopsignal, then CONT, because a stopped process (SIGSTOP, a
     /// terminal) would not see it otherwise; systemd and runit do the same.
-    fn terminate(&mut self, key: Key) {
-        let spec = self.spec_of(key);
+    pub(super) fn terminate(&mut self, key: Key) {
+        let rules = self.instances.get_mut(key).and_then(|instance| instance.stop_rules.take());
+        let spec = rules.unwrap_or_else(|| self.spec_of(key));
         let scope = if spec.stopasgroup { Scope::Group } else { Scope::Leader };
-        self.signal(key, spec.stopsignal, scope);
-        if spec.stopsignal != Signal::KILL {
+        let leader = self.instances.get(key).and_then(|instance| instance.process).map(|it| it.leader);
+        let has_whom = scope == Scope::Group || leader == Some(Leader::Alive);
+        if has_whom {
+            self.signal(key, spec.stopsignal, scope);
+        }
+        if has_whom && spec.stopsignal != Signal::KILL {
             self.signal(key, Signal::CONT, scope);
         }
         self.enter(key, State::Stopping(Ending::Terminating), Some(self.now + spec.stoptime));
     }
 
-    /// Sends SIGKILL to whatever is left.
+    /// Sends SIGKILL to whatever is left. Whose leader is reaped has a group that is waited for, even if
+    /// killasgroup has been turned off meanwhile.
     pub(super) fn kill(&mut self, key: Key, ending: Ending) {
-        let scope = if self.spec_of(key).killasgroup { Scope::Group } else { Scope::Leader };
+        let process = self.instances.get(key).and_then(|instance| instance.process);
+        let is_reaped = process.is_some_and(|process| process.leader == Leader::Reaped);
+        let to_group = is_reaped || self.spec_of(key).killasgroup;
+        let scope = if to_group { Scope::Group } else { Scope::Leader };
         self.signal(key, Signal::KILL, scope);
         self.enter(key, State::Stopping(ending), Some(self.now + KILL_PATIENCE));
     }

@@ -6,7 +6,9 @@
 //! that is still queued.
 //!
 //! - `state`: the states; `instance`: one record and its policy; `lifecycle`: the transitions
-//! - `orders`: commands to wishes; `requests`: commands that wait; `shutdown`: the way out
+//! - `dependencies`: who waits for whom; `restarts`: what follows an end
+//! - `orders`: commands to wishes; `requests`: commands that wait; `reload`: another configuration;
+//!   `shutdown`: the way out
 //!
 //! Invariants: `Supervisor::enter` is the only writer of a state, and sets or clears the instance's
 //! one deadline with it. An instance has a process exactly when its state says so. A report about an
@@ -17,11 +19,13 @@
 
 mod action;
 mod black_box;
+mod dependencies;
 mod dice;
 mod event;
 mod instance;
 mod lifecycle;
 mod orders;
+mod reload;
 mod requests;
 mod restarts;
 mod shutdown;
@@ -29,6 +33,7 @@ mod state;
 
 pub use action::{Action, Scope, Spawn};
 pub use black_box::{PAST_RUNS_MAX, PastRun};
+pub use dependencies::Blocker;
 pub use event::{Event, ExitStatus, Run};
 pub use instance::{Instance, Surrender, is_expected, too_many_restarts};
 pub use state::{Ending, Goal, Launch, State};
@@ -40,6 +45,7 @@ use crate::config::{Config, ProgramSpec};
 use crate::slots::{Key, Slots};
 use crate::time::Time;
 use crate::timers::Timers;
+use dependencies::Rank;
 use dice::Dice;
 use requests::{Requests, verdict};
 use shutdown::{By, Phase};
@@ -52,14 +58,22 @@ pub struct Supervisor {
     timers: Timers,
     /// Instances in the order they asked to be spawned; one that was stopped meanwhile is skipped.
     spawn_queue: VecDeque<Key>,
+    /// Instances that wait for what they depend on; some may not, any more.
+    held_starts: Vec<Key>,
+    /// Instances that are to be stopped after what depends on them; some may not, any more.
+    held_stops: Vec<Key>,
     actions: VecDeque<Action>,
     requests: Requests,
     phase: Phase,
     /// The instance whose failure ends everything.
     failure: Option<Key>,
     dice: Dice,
-    /// How many instances of each priority have a process, or may have.
+    /// How many instances of each tier have a process, or may have.
     occupied: BTreeMap<i32, usize>,
+    /// Counts the changes of the list of programs and instances.
+    list_revision: u64,
+    /// Instances at rest that are to be gone, until all about them has been told.
+    gone: Vec<Key>,
     /// The time of the event being handled.
     now: Time,
 }
@@ -67,14 +81,28 @@ pub struct Supervisor {
 /// A program and its instances.
 #[derive(Debug)]
 pub struct Program {
+    /// As it is in force; `scale` may have changed its numprocs.
     spec: Arc<ProgramSpec>,
+    /// By number; those that are to be gone are among them until they are.
     instances: Vec<Key>,
+    /// Its place among those that it depends on, and that depend on it.
+    rank: Rank,
+    /// When an instance was last queued to be spawned.
+    last_start: Option<Time>,
+    /// The numprocs of the file. `None`: it is not in the file any more and leaves with its last
+    /// instance.
+    configured: Option<u32>,
 }
 
 impl Program {
     /// Its configuration.
     pub fn spec(&self) -> &ProgramSpec {
         &self.spec
+    }
+
+    /// The numprocs that the file says, where `scale` has made it another one.
+    pub fn scaled_from(&self) -> Option<u32> {
+        self.configured.filter(|numprocs| *numprocs != self.spec.numprocs)
     }
 
     /// Its instances by number.
@@ -92,20 +120,29 @@ impl Supervisor {
             instances: (0..spec.numprocs)
                 .map(|number| instances.insert(Instance::new(index as u32, number)))
                 .collect(),
+            rank: Rank::default(),
+            last_start: None,
+            configured: Some(spec.numprocs),
         });
-        Supervisor {
+        let mut supervisor = Supervisor {
             programs: programs.collect(),
             instances,
             timers: Timers::new(),
             spawn_queue: VecDeque::new(),
+            held_starts: Vec::new(),
+            held_stops: Vec::new(),
             actions: VecDeque::new(),
             requests: Requests::default(),
             phase: Phase::Supervising,
             failure: None,
             dice: Dice::default(),
             occupied: BTreeMap::new(),
+            list_revision: 0,
+            gone: Vec::new(),
             now: Time::ZERO,
-        }
+        };
+        supervisor.rank_programs();
+        supervisor
     }
 
     /// Takes in what happened at `now`. Never fails, does no I/O. Drain
@@ -120,11 +157,13 @@ impl Supervisor {
             Event::Exited { run, status } => self.exited(run, status),
             Event::GroupGone { run } => self.group_gone(run),
             Event::Order { request, order } => self.order(request, order),
+            Event::Reload { request, plan } => self.reload(request, *plan),
             Event::ShutdownSignal => self.shutdown_signal(),
         }
         if self.failure.is_some() {
             self.begin_shutdown(By::Order);
         }
+        self.advance_held();
         self.advance_shutdown();
     }
 
@@ -139,19 +178,30 @@ impl Supervisor {
         self.failure
     }
 
-    /// The next effect, in order.
+    /// The next effect, in order. When all have been told, instances that were to be gone are.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        let action = self.actions.pop_front();
+        if action.is_none() {
+            self.forget_the_gone();
+        }
+        action
     }
 
     /// The next process to start, if any. Its outcome must come back as [`Event::Spawned`] or
     /// [`Event::SpawnFailed`].
     pub fn poll_spawn(&mut self) -> Option<Spawn> {
         while let Some(key) = self.spawn_queue.pop_front() {
-            let Some(instance) = self.instances.get_mut(key) else { continue };
+            let Some(instance) = self.instances.get(key) else { continue };
             if instance.state != State::Starting(Launch::Queued) {
                 continue;
             }
+            if self.blocker(key).is_some() {
+                // It was not so when it was queued.
+                self.queue_spawn(key);
+                self.advance_held();
+                continue;
+            }
+            let Some(instance) = self.instances.get_mut(key) else { continue };
             instance.incarnation += 1;
             let run = Run { instance: key, incarnation: instance.incarnation };
             let (program, number) = (instance.program as usize, instance.number);
@@ -169,6 +219,16 @@ impl Supervisor {
     /// When [`Event::Tick`] is needed next.
     pub fn next_deadline(&self) -> Option<Time> {
         [self.timers.next(), self.phase.deadline()].into_iter().flatten().min()
+    }
+
+    /// Whether nobody has asked for a shutdown.
+    pub fn is_supervising(&self) -> bool {
+        self.phase.is_supervising()
+    }
+
+    /// Another number whenever programs or instances have come, gone or changed places.
+    pub fn list_revision(&self) -> u64 {
+        self.list_revision
     }
 
     /// The programs in the order of the configuration.
@@ -203,12 +263,12 @@ impl Supervisor {
     fn enter(&mut self, key: Key, to: State, deadline: Option<Time>) {
         let Some(instance) = self.instances.get_mut(key) else { return };
         let from = std::mem::replace(&mut instance.state, to);
-        let priority = self.programs[instance.program as usize].spec.priority;
+        let tier = self.programs[instance.program as usize].rank.tier;
         self.timers.set(key.index(), deadline);
         match (from.is_occupied(), to.is_occupied()) {
-            (false, true) => *self.occupied.entry(priority).or_default() += 1,
+            (false, true) => *self.occupied.entry(tier).or_default() += 1,
             (true, false) => {
-                if let Some(count) = self.occupied.get_mut(&priority) {
+                if let Some(count) = self.occupied.get_mut(&tier) {
                     *count -= 1;
                 }
             }
@@ -219,13 +279,18 @@ impl Supervisor {
             return;
         }
         self.actions.push_back(Action::Changed { instance: key, from, to });
-        let (requests, actions) = (&mut self.requests, &mut self.actions);
-        let (instance, programs) = (&*instance, &self.programs);
-        requests.settle(
-            key,
-            |wish| verdict(wish, instance, &programs[instance.program as usize].spec),
-            actions,
-        );
+        if instance.is_to_be_forgotten() {
+            self.gone.push(key);
+        }
+        self.settle(key);
+    }
+
+    /// Answers whoever waited for what the instance is now.
+    fn settle(&mut self, key: Key) {
+        let (requests, actions, programs) = (&mut self.requests, &mut self.actions, &self.programs);
+        let Some(instance) = self.instances.get(key) else { return };
+        let spec = &programs[instance.program as usize].spec;
+        requests.settle(key, |wish| verdict(wish, instance, spec), actions);
     }
 
     /// The configuration of an instance that is known to exist.

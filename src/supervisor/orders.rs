@@ -17,8 +17,9 @@ impl Supervisor {
                 return;
             }
             Order::Start(targets) => self.each(request, &targets, Self::start),
-            Order::Restart(targets) => self.each(request, &targets, Self::restart),
+            Order::Restart(targets) => self.restart_all(request, &targets),
             Order::Stop(targets) => self.each_reversed(request, &targets, Self::stop),
+            Order::Scale(name, count) => self.scale(request, &name, count),
             Order::Signal(signal, targets) => self.each(request, &targets, |supervisor, request, key| {
                 supervisor.pass_on(request, key, signal);
             }),
@@ -45,23 +46,43 @@ impl Supervisor {
     }
 
     fn start(&mut self, request: RequestId, key: Key) {
-        if !self.phase.is_supervising() {
-            self.refuse(request, key, "the supervisor is shutting down");
+        if let Some(reason) = self.why_not_up(key) {
+            self.refuse(request, key, reason);
         } else if self.state_of(key) == Some(State::Running) {
             self.say(request, key, "already running");
         } else {
             self.requests.wait(request, key, Wish::Up);
-            self.bring_up(key);
+            self.wish_up(key);
+        }
+    }
+
+    /// What has a process is ended first, in the order of a stop; then the rest starts.
+    fn restart_all(&mut self, request: RequestId, targets: &[Target]) {
+        let keys = self.resolve_or_say(request, targets);
+        let has_process = |key: &Key| self.instance(*key).is_some_and(|it| it.pid().is_some());
+        let (living, resting): (Vec<Key>, Vec<Key>) = keys.into_iter().partition(has_process);
+        for key in living.into_iter().rev().chain(resting) {
+            self.restart(request, key);
         }
     }
 
     fn restart(&mut self, request: RequestId, key: Key) {
-        if !self.phase.is_supervising() {
-            self.refuse(request, key, "the supervisor is shutting down");
+        if let Some(reason) = self.why_not_up(key) {
+            self.refuse(request, key, reason);
         } else {
             self.requests.wait(request, key, Wish::Up);
+            self.wish_up_needs(key);
             self.replace(key);
         }
+    }
+
+    /// Why an instance cannot be wished up.
+    fn why_not_up(&self, key: Key) -> Option<&'static str> {
+        if !self.phase.is_supervising() {
+            return Some("the supervisor is shutting down");
+        }
+        let is_leaving = self.instance(key).is_some_and(|instance| instance.goal == super::Goal::Gone);
+        is_leaving.then_some("is being removed, as the configuration asks")
     }
 
     fn stop(&mut self, request: RequestId, key: Key) {
@@ -129,7 +150,10 @@ impl Supervisor {
         }
         let means_something = |program: &super::Program| {
             target.matches_program(&program.spec.name)
-                || (0..program.spec.numprocs).any(|number| target.matches(&program.spec.name, number, ""))
+                || program
+                    .instances
+                    .iter()
+                    .any(|key| target.matches(&program.spec.name, self.instances[*key].number, ""))
         };
         if self.programs.iter().any(means_something) || target.matches_program("") {
             return None;

@@ -12,6 +12,8 @@ use crate::slots::Key;
 pub(super) enum Wish {
     Up,
     Down,
+    /// To be gone from the list.
+    Gone,
 }
 
 /// The open orders and the instances each of them still waits for. Costs nothing when none is open.
@@ -128,11 +130,17 @@ pub(super) fn verdict(wish: Wish, instance: &Instance, spec: &ProgramSpec) -> Op
         },
         (Wish::Up, State::Exited) => say(false, "ended before it was running"),
         // A restart passes through STOPPED; only one that is meant to stay there is the end of it.
-        (Wish::Up, State::Stopped) if instance.goal == Goal::Down => {
+        (Wish::Up, State::Stopped) if instance.goal != Goal::Up => {
             say(false, "stopped before it was running")
         }
-        (Wish::Down, State::Stopped | State::Exited | State::Fatal) => say(true, "stopped"),
+        (Wish::Gone, State::Stopped | State::Exited | State::Fatal) if instance.goal == Goal::Gone => {
+            say(true, "removed")
+        }
+        (Wish::Down | Wish::Gone, State::Stopped | State::Exited | State::Fatal) => say(true, "stopped"),
         (Wish::Up, State::Stopped | State::Starting(_) | State::Backoff | State::Stopping(_))
-        | (Wish::Down, State::Starting(_) | State::Running | State::Backoff | State::Stopping(_)) => None,
+        | (
+            Wish::Down | Wish::Gone,
+            State::Starting(_) | State::Running | State::Backoff | State::Stopping(_),
+        ) => None,
     }
 }

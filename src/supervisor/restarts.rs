@@ -15,7 +15,7 @@ impl Supervisor {
         let Some(instance) = self.instances.get_mut(key) else { return };
         instance.failures += 1;
         let failures = instance.failures;
-        if instance.goal == Goal::Down {
+        if instance.goal != Goal::Up {
             self.enter(key, State::Stopped, None);
         } else if instance.failures > spec.startretries {
             self.give_up(key, Surrender::FailedStarts);
@@ -29,7 +29,7 @@ impl Supervisor {
     pub(super) fn run_ended(&mut self, key: Key, status: ExitStatus) {
         let spec = self.spec_of(key);
         let Some(instance) = self.instances.get_mut(key) else { return };
-        if instance.goal == Goal::Down || !restarts_after(&spec, status) {
+        if instance.goal != Goal::Up || !restarts_after(&spec, status) {
             self.enter(key, State::Exited, None);
             return;
         }

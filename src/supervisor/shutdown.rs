@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use super::lifecycle::KILL_PATIENCE;
 use super::{Action, Ending, Launch, State, Supervisor};
 use crate::slots::Key;
 use crate::time::Time;
 
-/// What a tier of equal priority gets beyond its longest stoptime, for SIGKILL to have its effect.
+/// What a tier gets beyond its longest stoptime, for SIGKILL to have its effect.
 /// After that its processes are given up and reported, because a shutdown must end.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -81,9 +82,11 @@ impl Supervisor {
         }
         for key in self.all_by_priority() {
             let Some(instance) = self.instances.get_mut(key) else { continue };
-            instance.goal = super::Goal::Down;
+            instance.goal = instance.goal.lowered();
             match instance.state {
-                State::Backoff | State::Starting(Launch::Queued) => self.enter(key, State::Stopped, None),
+                State::Backoff | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued) => {
+                    self.enter(key, State::Stopped, None);
+                }
                 State::Stopped
                 | State::Starting(Launch::Requested | Launch::Alive)
                 | State::Running
@@ -123,10 +126,15 @@ impl Supervisor {
             self.quit();
             return;
         };
-        let in_tier = |key: &Key| self.program_of(*key).is_some_and(|program| program.spec.priority == tier);
+        let in_tier = |key: &Key| self.program_of(*key).is_some_and(|program| program.rank.tier == tier);
         let keys: Vec<Key> = self.all_by_priority().into_iter().filter(in_tier).collect();
         let patience = keys.iter().map(|key| self.spec_of(*key).stoptime).max().unwrap_or_default();
-        self.phase = Phase::Stopping { tier, give_up: self.now + patience + GRACE, by };
+        // Those that others depend on stop after them, each with its own time.
+        let depths = keys.iter().filter_map(|key| Some(self.program_of(*key)?.rank.depth));
+        let (first, last) = (depths.clone().min().unwrap_or(0), depths.max().unwrap_or(0));
+        let links = u32::try_from(last - first).unwrap_or(u32::MAX);
+        let chain = (patience + KILL_PATIENCE).saturating_mul(links);
+        self.phase = Phase::Stopping { tier, give_up: self.now + (chain + patience + GRACE), by };
         for key in keys.into_iter().rev() {
             self.bring_down(key);
         }
@@ -139,11 +147,13 @@ impl Supervisor {
             match instance.state {
                 // What is being spawned is killed as soon as its pid is known.
                 State::Starting(Launch::Requested) => self.bring_down(key),
-                State::Starting(Launch::Alive) | State::Running | State::Stopping(Ending::Terminating) => {
+                State::Starting(Launch::Alive)
+                | State::Running
+                | State::Stopping(Ending::Held | Ending::Terminating) => {
                     self.kill(key, Ending::Killing);
                 }
                 State::Stopped
-                | State::Starting(Launch::Queued)
+                | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued)
                 | State::Backoff
                 | State::Stopping(Ending::Unborn | Ending::Killing | Ending::Stuck)
                 | State::Exited

@@ -24,7 +24,11 @@ pub enum State {
 /// The steps of STARTING.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Launch {
-    /// Waits in the spawn queue; there is no process yet.
+    /// Waits for what it depends on; there is no process yet.
+    Held,
+    /// Waits for its turn, by its program's start_interval.
+    Delayed,
+    /// Waits in the spawn queue.
     Queued,
     /// Handed out to be spawned; whether that worked is not known yet.
     Requested,
@@ -35,6 +39,8 @@ pub enum Launch {
 /// The steps of STOPPING.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {
+    /// Lives on until those that depend on it are down.
+    Held,
     /// To be stopped as soon as it is known whether the spawn worked.
     Unborn,
     /// Asked by its stopsignal.
@@ -52,6 +58,18 @@ pub enum Goal {
     Up,
     /// To have none.
     Down,
+    /// To have none, and then not to be there any more: a reload or `scale` took it away.
+    Gone,
+}
+
+impl Goal {
+    /// Without a process; what is to be gone stays so.
+    pub(super) fn lowered(self) -> Goal {
+        match self {
+            Goal::Up | Goal::Down => Goal::Down,
+            Goal::Gone => Goal::Gone,
+        }
+    }
 }
 
 impl State {
@@ -82,7 +100,7 @@ impl State {
         match self {
             State::Starting(Launch::Requested | Launch::Alive) | State::Running | State::Stopping(_) => true,
             State::Stopped
-            | State::Starting(Launch::Queued)
+            | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued)
             | State::Backoff
             | State::Exited
             | State::Fatal => false,

@@ -133,7 +133,9 @@ fn process_row(
 ) -> Option<ProcessRow> {
     let instance = supervisor.instance(key)?;
     let Observed { usage, trouble } = instance.pid().map(observed).unwrap_or_default();
-    let words = [describe(instance, program, supervisor.deadline(key).map(|at| at - now))];
+    let description = waits_for(supervisor, key)
+        .unwrap_or_else(|| describe(instance, program, supervisor.deadline(key).map(|at| at - now)));
+    let words = [description];
     let words = words.into_iter().filter(|words| !words.is_empty()).chain(trouble);
     Some(ProcessRow {
         name: format!("{}:{}", program.spec().name, instance.number()),
@@ -148,6 +150,13 @@ fn process_row(
     })
 }
 
+/// What an instance waits for that has not been started for want of it.
+pub(super) fn waits_for(supervisor: &Supervisor, key: Key) -> Option<String> {
+    let is_held = |instance: &&Instance| matches!(instance.state(), State::Starting(Launch::Held));
+    supervisor.instance(key).filter(is_held)?;
+    supervisor.blocker(key).map(|blocker| supervisor.waits_for(blocker))
+}
+
 /// The words behind the state. `left` is the time to the instance's deadline.
 pub(super) fn describe(instance: &Instance, program: &Program, left: Option<Duration>) -> String {
     let spec = program.spec();
@@ -159,6 +168,8 @@ pub(super) fn describe(instance: &Instance, program: &Program, left: Option<Dura
     let within = || left.map_or_else(String::new, |left| format!(" in {}", seconds(left)));
     match instance.state() {
         State::Stopped | State::Exited => last(),
+        State::Starting(Launch::Held) => "waits for what it depends on".to_owned(),
+        State::Starting(Launch::Delayed) => format!("waits for its turn{} (start_interval)", within()),
         State::Starting(Launch::Queued | Launch::Requested) => "waits to be spawned".to_owned(),
         State::Starting(Launch::Alive) if instance.failures() > 0 => {
             format!("retry {} of {}", instance.failures(), spec.startretries)
@@ -169,6 +180,7 @@ pub(super) fn describe(instance: &Instance, program: &Program, left: Option<Dura
             format!("{}; {retry}{}", last(), within())
         }
         State::Backoff => format!("{}; restart{}", last(), within()),
+        State::Stopping(Ending::Held) => "stops after what depends on it".to_owned(),
         State::Stopping(Ending::Unborn) => "stops as soon as it is spawned".to_owned(),
         State::Stopping(Ending::Terminating) if instance.pid().is_none() => {
             format!("ended, but not all of its group; SIGKILL{}", within())

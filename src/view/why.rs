@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::snapshot::{describe, seconds};
+use super::line::{Line, Style};
+use super::snapshot::{describe, seconds, waits_for};
 use super::table::clock;
 use crate::slots::Key;
 use crate::supervisor::{
@@ -39,6 +40,16 @@ impl Moment {
     }
 }
 
+/// A line of this answer for a person: what is said in a sentence stands out from its evidence.
+pub fn dress(line: String) -> Line {
+    let style = match line.split_once(' ') {
+        Some(("ERROR", _)) => Style::Bad,
+        Some(("", _)) => Style::Plain,
+        _ => Style::Head,
+    };
+    Line(vec![(style, line)])
+}
+
 /// Why the instance is in its state. `evidence` is about its last processes, oldest first.
 pub fn render(supervisor: &Supervisor, key: Key, moment: Moment, evidence: &[Evidence]) -> Vec<String> {
     let (Some(instance), Some(program)) = (supervisor.instance(key), supervisor.program_of(key)) else {
@@ -48,7 +59,10 @@ pub fn render(supervisor: &Supervisor, key: Key, moment: Moment, evidence: &[Evi
     let about = |run: &PastRun| evidence.iter().rev().find(|it| it.incarnation == run.incarnation);
     let last = instance.past_runs().last();
     let ending = last.map(|run| ending(program, run, about(run)));
-    let cause = cause(instance, program, moment, ending.as_deref());
+    let cause = match waits_for(supervisor, key) {
+        Some(waits) => format!("it {waits}"),
+        None => cause(instance, program, moment, ending.as_deref()),
+    };
     let next = next(instance, program, left);
     let mut lines = vec![format!("{} is {}: {cause}{next}", supervisor.name(key), instance.state().name())];
     for run in instance.past_runs().iter().rev() {

@@ -241,8 +241,8 @@ fn a_value_of_the_wrong_kind_is_refused_by_every_key() {
     // What each key takes all the same.
     let is_fine = |key: &str, value: &str| match value {
         "~" => key == "env",
-        "[]" => matches!(key, "allowed_hosts" | "exitcodes"),
-        "{}" => matches!(key, "env" | "restart_delay"),
+        "[]" => matches!(key, "allowed_hosts" | "depends_on" | "exitcodes"),
+        "{}" => matches!(key, "depends_on" | "env" | "restart_delay"),
         "[[a]]" | "[~]" | "{a: {b: c}}" => false,
         _ => matches!(key, "cmd" | "workingdir" | "stdout" | "stderr" | "logfile" | "socket"),
     };

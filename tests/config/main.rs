@@ -3,10 +3,13 @@
 //! Messages are kept whole, as a user sees them: the place, the line, the word, and what to do.
 
 mod anchors;
+mod changes;
+mod dependencies;
 mod files;
 mod governance;
 mod keys;
 mod meaning;
+mod mutate;
 mod mutations;
 mod numbers;
 mod programs;

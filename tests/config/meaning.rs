@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use taskmaster::config::{
-    Autorestart, Governance, Kind, LogFormat, LogFull, Output, PROGRAM_KEYS, ProgramSpec, RestartDelay,
-    Rotation, SUPERVISOR_KEYS, Template,
+    Autorestart, Condition, Dependency, Governance, Kind, LogFormat, LogFull, Output, PROGRAM_KEYS,
+    ProgramSpec, RestartDelay, Rotation, SUPERVISOR_KEYS, Template, diff,
 };
 use taskmaster::signal::Signal;
 
@@ -413,6 +413,10 @@ fn the_defaults_of_the_table_are_the_defaults() {
     }
 }
 
+fn other() -> Dependency {
+    Dependency { program: "other".to_owned(), condition: Condition::Running }
+}
+
 #[test]
 fn every_key_reaches_its_own_value() {
     type Change = fn(&mut ProgramSpec);
@@ -444,6 +448,8 @@ fn every_key_reaches_its_own_value() {
         ("stopasgroup: false", |spec| spec.stopasgroup = false),
         ("killasgroup: false", |spec| spec.killasgroup = false),
         ("priority: -1", |spec| spec.priority = -1),
+        ("depends_on: [other]", |spec| spec.governance.depends_on = vec![other()]),
+        ("start_interval: 2", |spec| spec.governance.start_interval = Duration::from_secs(2)),
         ("restart_delay: 3", |spec| {
             spec.restart_delay = Some(RestartDelay::constant(Duration::from_secs(3)))
         }),
@@ -453,7 +459,13 @@ fn every_key_reaches_its_own_value() {
         ("exit_on_failure: true", |spec| spec.governance.exit_on_failure = true),
     ];
     for (line, change) in cases {
-        assert_eq!(program(line), expected(*change), "{line}");
+        let with = |line: &str| accepted(&format!("{}  other: {{cmd: run}}\n", program_with(line)));
+        assert_eq!(*with(line).programs[0], expected(*change), "{line}");
+        // A reload notices it, and nothing else.
+        let plan = diff(&with(""), with(line));
+        let changes: Vec<_> =
+            plan.restart.iter().chain(&plan.adjust).flat_map(|change| &change.keys).collect();
+        assert_eq!(changes.iter().map(|key| key.name).collect::<Vec<_>>(), [line.split(':').next().unwrap()]);
     }
     // A row that is added to the table has to be added here.
     let tried = cases.iter().filter_map(|(line, _)| line.split_once(':')).map(|(key, _)| key);

@@ -2,10 +2,12 @@
 //! rely on in starting, stopping, ordering and leaving.
 
 mod black_box;
+mod depending;
 mod expected;
 mod governing;
 mod leaving;
 mod orders;
+mod reloading;
 mod scene;
 mod starting;
 mod stopping;

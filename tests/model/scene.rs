@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use taskmaster::command::{Command, Order, RequestId, parse};
-use taskmaster::config::{Config, Source};
+use taskmaster::config::{Config, Source, diff};
 use taskmaster::slots::Key;
 use taskmaster::supervisor::{Action, Event, ExitStatus, Instance, Run, Scope, State, Supervisor};
 use taskmaster::time::Time;
@@ -58,6 +58,22 @@ impl Scene {
     pub fn give(&mut self, order: Order) -> Vec<String> {
         self.last_request += 1;
         self.handle(Event::Order { request: RequestId(self.last_request), order })
+    }
+
+    /// The file says this by now, and somebody asks for a reload.
+    pub fn reload(&mut self, programs: &str) -> Vec<String> {
+        self.last_request += 1;
+        let old = Config { programs: self.core.specs(), supervisor: config("").supervisor };
+        let plan = Box::new(diff(&old, config(programs)));
+        let lines = self.handle(Event::Reload { request: RequestId(self.last_request), plan });
+        // The plan itself is another test's matter.
+        lines.into_iter().filter(|line| !line.contains(['+', '~', '=']) && !line.contains(" - ")).collect()
+    }
+
+    /// Every instance in the order of the list.
+    pub fn list(&self) -> Vec<String> {
+        let keys = self.core.programs().iter().flat_map(|program| program.instances());
+        keys.map(|key| self.core.name(*key)).collect()
     }
 
     /// Takes the next spawn from the queue; the name of its instance.
@@ -118,6 +134,8 @@ impl Scene {
 
     pub fn handle(&mut self, event: Event) -> Vec<String> {
         self.core.handle(self.now, event);
+        let keys = self.core.programs().iter().flat_map(|program| program.instances());
+        self.names = keys.map(|key| (self.core.name(*key), *key)).collect();
         self.drain()
     }
 

@@ -15,15 +15,36 @@ struct Open {
     /// Instances that have not got their line.
     unanswered: BTreeSet<String>,
     has_failed: bool,
-    is_shutdown: bool,
+    kind: Asked,
 }
 
+/// What was asked, as far as its answer is a special one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// A line for each target.
+    Plain,
+    Shutdown,
+    /// Begins with the plan; refused as a whole during a shutdown.
+    Reload {
+        is_open: bool,
+    },
+}
+
+const REFUSED: &str = "ERROR the supervisor is shutting down";
+
 impl Answers {
-    pub fn open(&mut self, names: impl Iterator<Item = String>, is_shutdown: bool) -> RequestId {
+    pub fn open(&mut self, names: impl Iterator<Item = String>, kind: Asked) -> RequestId {
         self.last_request += 1;
         let request = RequestId(self.last_request);
-        self.open.insert(request, Open { unanswered: names.collect(), has_failed: false, is_shutdown });
+        self.open.insert(request, Open { unanswered: names.collect(), has_failed: false, kind });
         request
+    }
+
+    /// Further instances get a word.
+    pub fn expect(&mut self, request: RequestId, names: Vec<String>) {
+        if let Some(open) = self.open.get_mut(&request) {
+            open.unanswered.extend(names);
+        }
     }
 
     /// `shown`: what was last shown of an instance, and whether it was last told to run.
@@ -36,6 +57,11 @@ impl Answers {
         let open = self.open.get_mut(&request).ok_or_else(|| format!("a line for no open order: {line}"))?;
         let failure = line.strip_prefix("ERROR ");
         open.has_failed |= failure.is_some();
+        match open.kind {
+            Asked::Reload { is_open: false } if line == REFUSED => return Ok(()),
+            Asked::Reload { is_open: true } if line.starts_with(['+', '-', '~', '=']) => return Ok(()),
+            Asked::Plain | Asked::Shutdown | Asked::Reload { .. } => {}
+        }
         let told = failure.unwrap_or(line);
         let (name, text) = told.split_once(": ").unwrap_or((told, ""));
         if !open.unanswered.remove(name) {
@@ -44,7 +70,7 @@ impl Answers {
         let (state, is_wanted) = shown(name).unwrap_or_default();
         let is_true = match text {
             "started" | "already running" => state == "RUNNING",
-            "stopped" => ["STOPPED", "EXITED", "FATAL"].contains(&state),
+            "stopped" | "removed" => ["STOPPED", "EXITED", "FATAL"].contains(&state),
             "already stopped" => state == "STOPPED",
             "stopped before it was running" => state == "STOPPED" && !is_wanted,
             _ => true,
@@ -58,7 +84,7 @@ impl Answers {
         if !open.unanswered.is_empty() {
             return Err(format!("{request:?} is done without a word about {:?}", open.unanswered));
         }
-        if !open.is_shutdown && ok == open.has_failed {
+        if open.kind != Asked::Shutdown && ok == open.has_failed {
             return Err(format!("{request:?} is done with ok={ok}, but its lines say otherwise"));
         }
         Ok(())

@@ -5,6 +5,7 @@
 //! many to play. A failure prints its seed and all that led to it.
 
 mod answers;
+mod changes;
 mod kernel;
 mod programs;
 mod random;

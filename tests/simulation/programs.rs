@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskmaster::config::{Autorestart, Config, Governance, Kind, ProgramSpec, RestartDelay, Source, parse};
+use taskmaster::config::{
+    Autorestart, Condition, Config, Dependency, Governance, Kind, ProgramSpec, RestartDelay, Source,
+    Template, parse,
+};
 use taskmaster::signal::Signal;
 use taskmaster::supervisor::ExitStatus;
 
@@ -17,9 +20,49 @@ const SEGV: i32 = 11;
 /// One to four programs with up to three instances each.
 pub fn draw_config(random: &mut Random, plain: &Config) -> Config {
     let count = 1 + random.below(4);
-    let programs =
-        (0..count).map(|index| Arc::new(draw_program(random, index, &plain.programs[0]))).collect();
+    let mut programs = Vec::new();
+    let is_connected = random.percent(50);
+    for index in 0..count {
+        let mut program = draw_program(random, index, &plain.programs[0]);
+        if is_connected {
+            program.governance.depends_on = draw_dependencies(random, index);
+            program.governance.start_interval = random.pick(&[Duration::ZERO, SECOND / 2, 3 * SECOND]);
+        }
+        programs.push(Arc::new(program));
+    }
+    if random.percent(50) {
+        // Who is needed need not stand in front.
+        programs.reverse();
+    }
     Config { programs, supervisor: plain.supervisor.clone() }
+}
+
+/// What a user makes of a configuration: programs come, go, change in ways that take a restart or not,
+/// and stand in another order.
+pub fn mutate_config(random: &mut Random, programs: &[Arc<ProgramSpec>], plain: &Config) -> Config {
+    let mut changed: Vec<Arc<ProgramSpec>> = Vec::new();
+    for index in 0..5 {
+        let name = format!("p{index}");
+        let drawn = draw_program(random, index, &plain.programs[0]);
+        match programs.iter().find(|spec| spec.name == name) {
+            None if random.percent(15) => changed.push(Arc::new(drawn)),
+            None => {}
+            Some(_) if random.percent(15) => {}
+            Some(spec) if random.percent(40) => changed.push(spec.clone()),
+            Some(spec) if random.percent(60) => {
+                let (cmd, starttime) = (spec.cmd.clone(), spec.starttime);
+                changed.push(Arc::new(ProgramSpec { cmd, starttime, ..drawn }));
+            }
+            Some(_) => changed.push(Arc::new(ProgramSpec {
+                cmd: vec![Template::new(format!("version-{}", random.below(1000)))],
+                ..drawn
+            })),
+        }
+    }
+    if random.percent(30) {
+        changed.reverse();
+    }
+    Config { programs: changed, supervisor: plain.supervisor.clone() }
 }
 
 /// A configuration in which everything is as by default.
@@ -63,7 +106,33 @@ fn draw_governance(random: &mut Random, autorestart: Autorestart) -> Governance 
         window: random.pick(&[4 * SECOND, 20 * SECOND]),
         kind: if may_end { Kind::Oneshot } else { Kind::Service },
         exit_on_failure: random.percent(5),
+        depends_on: Vec::new(),
+        start_interval: Duration::ZERO,
     }
+}
+
+/// Whether programs have to do with each other, or instances wait for each other. The reference knows
+/// how to start and stop those, but not what a reload makes of them.
+pub fn is_connected(programs: &[Arc<ProgramSpec>]) -> bool {
+    let is_connected = |it: &Governance| !it.depends_on.is_empty() || !it.start_interval.is_zero();
+    programs.iter().any(|program| is_connected(&program.governance))
+}
+
+/// Some of those that were drawn before, so that there are no circles.
+fn draw_dependencies(random: &mut Random, index: usize) -> Vec<Dependency> {
+    let mut dependencies = Vec::new();
+    for other in 0..index {
+        if random.percent(30) {
+            let condition = random.pick(&[
+                Condition::Running,
+                Condition::Running,
+                Condition::Healthy,
+                Condition::ExitedOk,
+            ]);
+            dependencies.push(Dependency { program: format!("p{other}"), condition });
+        }
+    }
+    dependencies
 }
 
 /// A process with any of the bad habits that processes have.

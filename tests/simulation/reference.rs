@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskmaster::config::{Autorestart, Kind, ProgramSpec};
+use taskmaster::config::{Autorestart, Condition, Kind, ProgramSpec};
 use taskmaster::signal::Signal;
 use taskmaster::supervisor::{ExitStatus, Scope};
 use taskmaster::time::Time;
@@ -15,8 +15,13 @@ use taskmaster::time::Time;
 pub struct Expected {
     pub spec: Arc<ProgramSpec>,
     pub name: String,
+    /// Its priority, or that of the first of those that need it.
+    pub tier: i32,
+    pub number: u32,
     /// Last told to run.
     pub is_wanted: bool,
+    /// It is to be gone as soon as it rests.
+    pub is_gone: bool,
     /// A process is owed; none has been asked for yet.
     is_queued: bool,
     /// A spawn was handed out; its outcome is not known.
@@ -33,6 +38,8 @@ pub struct Expected {
     failures: u32,
     /// Spawns since the last wish or the last proof.
     tries: u32,
+    /// The largest startretries since then.
+    retries_allowed: u32,
     /// What it is called when there is nothing else to say.
     rest: &'static str,
     /// The wait by restart_delay before the present or last try.
@@ -45,22 +52,33 @@ pub struct Expected {
     pub ends: Vec<(Time, ExitStatus)>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Ending {
+    /// What the process was started by, if it was there when its end was decided: a reload may have
+    /// changed the rules since.
+    rules: Option<Arc<ProgramSpec>>,
     pub since: Time,
     /// When SIGKILL is due.
     pub due: Time,
     /// Its stopsignal was sent.
     is_asked: bool,
     pub is_killed: bool,
+    /// When its time began to run.
+    pub asked_at: Time,
+    /// There is no more patience.
+    is_hard: bool,
 }
 
 impl Expected {
     pub fn new(spec: Arc<ProgramSpec>, number: u32) -> Expected {
         Expected {
             name: format!("{}:{number}", spec.name),
+            tier: spec.priority,
+            number,
+            retries_allowed: spec.startretries,
             spec,
             is_wanted: false,
+            is_gone: false,
             is_queued: false,
             is_handed_out: false,
             born: None,
@@ -95,8 +113,8 @@ impl Expected {
 
     /// The one time at which something is due without further input. Not for what has been killed.
     pub fn deadline(&self) -> Option<Time> {
-        match (self.ending, self.born) {
-            (Some(ending), _) => (!self.is_handed_out).then_some(ending.due),
+        match (&self.ending, self.born) {
+            (Some(ending), _) => (!self.is_handed_out && !self.waits_to_be_asked()).then_some(ending.due),
             (None, Some(born)) => (!self.is_proven).then(|| born + self.spec.starttime),
             (None, None) => self.retry_at,
         }
@@ -105,6 +123,54 @@ impl Expected {
     /// Whether there is a process, or may be one at any moment.
     pub fn is_occupied(&self) -> bool {
         self.is_handed_out || self.born.is_some() || self.is_group_left
+    }
+
+    /// Nothing is left but its place in the list.
+    pub fn is_at_rest(&self) -> bool {
+        !self.is_occupied() && !self.is_queued && self.retry_at.is_none()
+    }
+
+    /// A reload or `scale` took it away.
+    pub fn told_to_go(&mut self, now: Time) {
+        self.is_gone = true;
+        self.told_to_rest(now);
+    }
+
+    /// It was on its way out, and is wanted again, or at least allowed to stay.
+    pub fn told_to_stay(&mut self, runs: bool) {
+        self.is_gone = false;
+        if runs {
+            self.told_to_run();
+        }
+    }
+
+    /// A reload changed what its process is. Before the new values are in force; whether it is told
+    /// of the outcome.
+    pub fn told_to_renew(&mut self, now: Time, autostart: bool) -> bool {
+        if !self.is_wanted {
+            return false;
+        }
+        if self.is_at_rest() && self.rest == "EXITED" && !autostart {
+            return false;
+        }
+        if self.born.is_some() || self.is_handed_out {
+            self.end(now);
+        } else if !self.is_queued && self.ending.is_none() {
+            self.begin_anew();
+        }
+        true
+    }
+
+    /// Other values are in force.
+    pub fn adopt(&mut self, spec: &Arc<ProgramSpec>) {
+        if self.spec.restart_delay != spec.restart_delay {
+            self.last_wait = None;
+        }
+        (self.spec, self.tier) = (spec.clone(), spec.priority);
+        self.retries_allowed = self.retries_allowed.max(spec.startretries);
+        if self.tries == 0 {
+            self.retries_allowed = spec.startretries;
+        }
     }
 
     pub fn told_to_run(&mut self) {
@@ -143,7 +209,16 @@ impl Expected {
     /// It is to end, beginning now unless it has begun already.
     pub fn end(&mut self, now: Time) {
         let due = now + self.spec.stoptime;
-        self.ending.get_or_insert(Ending { since: now, due, is_asked: false, is_killed: false });
+        let rules = self.born.map(|_| self.spec.clone());
+        self.ending.get_or_insert(Ending {
+            rules,
+            since: now,
+            due,
+            is_asked: false,
+            is_killed: false,
+            asked_at: now,
+            is_hard: false,
+        });
     }
 
     /// No more patience: SIGKILL is due at once.
@@ -152,7 +227,7 @@ impl Expected {
             self.end(now);
         }
         if let Some(ending) = &mut self.ending {
-            ending.due = ending.due.min(now);
+            (ending.due, ending.is_hard) = (ending.due.min(now), true);
         }
     }
 
@@ -160,37 +235,60 @@ impl Expected {
     /// stopsignal that could be obeyed.
     pub fn signalled(&mut self, now: Time, sent: (Signal, Scope), is_hard: bool) -> Result<bool, String> {
         let (signal, scope) = sent;
-        let Self { spec, name, ending, .. } = self;
+        let Self { spec, name, ending, is_group_left, born, .. } = self;
         let Some(ending) = ending else {
             return Err(format!("{name}: SIG{signal} to what was not asked to end"));
         };
-        let is_request = signal == spec.stopsignal && !ending.is_asked && !is_hard;
+        let rules = ending.rules.as_ref().unwrap_or(spec);
+        let stopsignal = rules.stopsignal;
+        let is_unasked = born.is_some() && !ending.is_asked && !ending.is_hard && !is_hard;
+        let is_request = signal == stopsignal && !ending.is_asked && !is_hard;
         let to_group = match signal {
-            Signal::KILL if !is_request => spec.killasgroup,
-            _ => spec.stopasgroup,
+            Signal::KILL if !is_request => spec.killasgroup || *is_group_left,
+            _ => rules.stopasgroup,
         };
         if to_group != (scope == Scope::Group) {
             return Err(format!("{name}: SIG{signal} to the wrong scope, {scope:?}"));
         }
         if is_request {
-            ending.is_asked = true;
-        } else if signal == Signal::KILL && ending.due <= now {
+            (ending.is_asked, ending.asked_at, ending.due) = (true, now, now + rules.stoptime);
+        } else if signal == Signal::KILL && ending.due <= now && !is_unasked {
             ending.is_killed = true;
         } else if signal != Signal::CONT {
             return Err(format!("{name}: SIG{signal} too early, or once too often"));
         }
-        Ok(signal == Signal::KILL && spec.stopsignal != Signal::KILL)
+        Ok(signal == Signal::KILL && stopsignal != Signal::KILL)
     }
 
-    /// A process that is to end must have been told so.
-    pub fn is_owed_a_signal(&self) -> bool {
-        self.born.is_some() && self.ending.is_some_and(|ending| !ending.is_asked && !ending.is_killed)
+    /// A process that is to end must have been told so, unless others must end before.
+    pub fn waits_to_be_asked(&self) -> bool {
+        self.born.is_some()
+            && self.ending.as_ref().is_some_and(|ending| !ending.is_asked && !ending.is_killed)
+    }
+
+    /// Whether it is as those that need it want it to be.
+    pub fn meets(&self, condition: Condition) -> bool {
+        let has_ended_well =
+            self.state() == "EXITED" && self.ends.last().is_some_and(|(_, status)| self.is_expected(*status));
+        match condition {
+            Condition::ExitedOk => has_ended_well,
+            Condition::Running | Condition::Healthy => {
+                let may_have_ended = self.spec.governance.kind == Kind::Oneshot;
+                self.state() == "RUNNING" || (may_have_ended && has_ended_well)
+            }
+        }
+    }
+
+    /// A process is owed, and nothing but others, or a turn, is in its way.
+    pub fn is_owed_a_process(&self) -> bool {
+        self.is_queued
     }
 
     /// SIGKILL should have been sent by now.
     pub fn is_overdue(&self, now: Time) -> bool {
         let is_there = self.born.is_some() || self.is_group_left;
-        is_there && self.ending.is_some_and(|ending| !ending.is_killed && ending.due <= now)
+        let is_asked = |ending: &Ending| ending.is_asked || ending.is_hard || self.born.is_none();
+        is_there && self.ending.as_ref().is_some_and(|it| !it.is_killed && it.due <= now && is_asked(it))
     }
 
     pub fn handed_out(&mut self) -> Result<(), String> {
@@ -202,7 +300,7 @@ impl Expected {
         }
         (self.is_queued, self.is_handed_out) = (false, true);
         self.tries += 1;
-        if self.tries > 1 + self.spec.startretries {
+        if self.tries > 1 + self.retries_allowed {
             return Err(format!("{}: spawned {} times for one wish", self.name, self.tries));
         }
         Ok(())
@@ -212,7 +310,10 @@ impl Expected {
         (self.is_handed_out, self.born, self.is_proven) = (false, Some(now), false);
         self.last_born = Some(now);
         match &mut self.ending {
-            Some(ending) => ending.due = now + self.spec.stoptime,
+            Some(ending) => {
+                ending.due = now + self.spec.stoptime;
+                ending.rules = Some(self.spec.clone());
+            }
             None => self.prove_if_due(now),
         }
     }
@@ -228,6 +329,12 @@ impl Expected {
         }
         self.born = None;
         self.ends.push((now, status));
+        if let Some(ending) = self.ending.as_mut().filter(|it| !it.is_asked && !it.is_killed && !it.is_hard) {
+            // It ended before it was asked to; the rest of its group has its time from now on.
+            let rules = ending.rules.clone().unwrap_or(self.spec.clone());
+            (ending.asked_at, ending.due) = (now, now + rules.stoptime);
+            ending.is_asked = !rules.stopasgroup;
+        }
         if self.ending.is_some() && self.spec.killasgroup {
             self.is_group_left = true;
         } else if self.ending.is_some() {
@@ -263,6 +370,7 @@ impl Expected {
 
     fn begin_anew(&mut self) {
         (self.is_queued, self.retry_at, self.failures, self.tries) = (true, None, 0, 0);
+        self.retries_allowed = self.spec.startretries;
         (self.last_wait, self.restarts) = (None, Vec::new());
     }
 
@@ -317,12 +425,16 @@ impl Expected {
             return;
         }
         let governance = &self.spec.governance;
-        let counted = self.restarts.iter().filter(|at| **at + governance.window > now).count();
-        if governance.max_restarts > 0 && counted >= governance.max_restarts as usize {
-            self.rest = "FATAL";
-            return;
+        // Counted while there is a limit, and by the window of the day: a reload may change both.
+        if governance.max_restarts > 0 {
+            let window = governance.window;
+            self.restarts.retain(|at| *at + window > now);
+            if self.restarts.len() >= governance.max_restarts as usize {
+                self.rest = "FATAL";
+                return;
+            }
+            self.restarts.push(now);
         }
-        self.restarts.push(now);
         if let (Some(delay), Some(born)) = (self.spec.restart_delay, self.last_born)
             && born + delay.max < now
         {

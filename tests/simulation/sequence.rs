@@ -10,7 +10,7 @@ use taskmaster::time::Time;
 
 use std::time::Duration;
 
-use crate::programs::{CALM, draw_config, draw_nature};
+use crate::programs::{CALM, draw_config, draw_nature, is_connected, mutate_config};
 use crate::random::Random;
 use crate::trace::Trace;
 use crate::world::{Kept, World};
@@ -20,10 +20,10 @@ const TURNS_MAX: usize = 2_000;
 const NANOSECOND: Duration = Duration::from_nanos(1);
 
 /// Plays the sequence of this seed; how many steps it had, or the promise that was broken.
-pub fn play(seed: u64, plain: &Config, trace: &mut Trace) -> Result<u64, String> {
+pub fn play<'t>(seed: u64, plain: &'t Config, trace: &'t mut Trace) -> Result<u64, String> {
     let mut random = Random::new(seed);
     let config = draw_config(&mut random, plain);
-    let mut sequence = Sequence { random, world: World::new(&config, trace) };
+    let mut sequence = Sequence { random, world: World::new(&config, trace), plain };
     sequence.world.boot()?;
     for _ in 0..20 + sequence.random.below(120) {
         sequence.step()?;
@@ -42,12 +42,28 @@ pub fn play(seed: u64, plain: &Config, trace: &mut Trace) -> Result<u64, String>
 struct Sequence<'t> {
     random: Random,
     world: World<'t>,
+    plain: &'t Config,
 }
 
 impl Sequence<'_> {
+    fn config_in_force(&self) -> Config {
+        Config { programs: self.world.programs.clone(), supervisor: self.plain.supervisor.clone() }
+    }
+
     fn step(&mut self) -> Kept {
         match self.random.below(100) {
-            0..20 => self.order(),
+            0..16 => self.order(),
+            16..19 if is_connected(&self.world.programs) => self.order(),
+            16 => {
+                let new = mutate_config(&mut self.random, &self.world.programs, self.plain);
+                self.world.reload(new)
+            }
+            17 => {
+                let name = format!("p{}", self.random.below(5));
+                self.world.scale(&name, self.random.below(4) as u32)
+            }
+            18 => self.world.reload(self.config_in_force()),
+            19 => self.order(),
             20..40 => {
                 self.advance();
                 self.world.tick()
@@ -156,6 +172,7 @@ impl Sequence<'_> {
         }
         while !self.world.handed_out.is_empty() {
             self.report_a_spawn(is_calm)?;
+            is_busy = true;
         }
         while !self.world.kernel.reports(self.world.now).is_empty() {
             self.report_an_end()?;

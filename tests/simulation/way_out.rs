@@ -53,13 +53,15 @@ impl WayOut {
     /// when those of a higher priority number are down, or have had their time.
     pub fn may_end(&self, now: Time, key: Key, expected: &mut BTreeMap<Key, Expected>) -> Result<(), String> {
         let Some(since) = self.since.filter(|_| expected[&key].ending.is_none()) else { return Ok(()) };
-        let priority = expected[&key].spec.priority;
+        let tier = expected[&key].tier;
         let has_its_time = |other: &Expected| {
-            other.ending.is_none_or(|ending| now < ending.since.max(since) + other.spec.stoptime + GRACE)
+            other
+                .ending
+                .as_ref()
+                .is_none_or(|ending| now < ending.since.max(since) + other.spec.stoptime + GRACE)
         };
-        let in_front = expected
-            .values()
-            .find(|other| other.is_occupied() && other.spec.priority > priority && has_its_time(other));
+        let in_front =
+            expected.values().find(|other| other.is_occupied() && other.tier > tier && has_its_time(other));
         if let Some(other) = in_front {
             return Err(format!("{} ends before {}", expected[&key].name, other.name));
         }
@@ -84,8 +86,10 @@ impl WayOut {
         if let Some(hard_since) = self.hard_since {
             return now.max(hard_since + GRACE);
         }
-        let tiers: BTreeSet<i32> = expected.values().map(|instance| instance.spec.priority).collect();
+        let tiers: BTreeSet<i32> = expected.values().map(|instance| instance.tier).collect();
         let longest = expected.values().map(|instance| instance.spec.stoptime).max().unwrap_or_default();
-        now + (longest + GRACE) * tiers.len() as u32
+        // Those that need each other end one after the other.
+        let programs: BTreeSet<&str> = expected.values().map(|it| it.spec.name.as_str()).collect();
+        now + (longest + GRACE) * tiers.len() as u32 * programs.len().max(1) as u32
     }
 }

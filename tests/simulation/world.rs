@@ -2,15 +2,16 @@
 //! and afterwards the three are compared.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use taskmaster::command::Order;
-use taskmaster::config::{Config, Kind};
+use taskmaster::config::{Condition, Config, Kind, ProgramSpec};
 use taskmaster::signal::Signal;
 use taskmaster::slots::Key;
-use taskmaster::supervisor::{Action, Event, PAST_RUNS_MAX, Run, Scope, Spawn, State, Supervisor};
+use taskmaster::supervisor::{Action, Event, Launch, PAST_RUNS_MAX, Run, Scope, Spawn, State, Supervisor};
 use taskmaster::time::Time;
 
-use crate::answers::Answers;
+use crate::answers::{Answers, Asked};
 use crate::kernel::{Kernel, Sent};
 use crate::reference::Expected;
 use crate::trace::Trace;
@@ -24,6 +25,8 @@ pub struct World<'t> {
     pub core: Supervisor,
     pub kernel: Kernel,
     pub expected: BTreeMap<Key, Expected>,
+    /// The programs in force, in their order.
+    pub programs: Vec<Arc<ProgramSpec>>,
     pub answers: Answers,
     pub way_out: WayOut,
     /// Spawns whose outcome has not been reported.
@@ -39,6 +42,8 @@ pub struct World<'t> {
     signalled_by_user: BTreeSet<Key>,
     /// The priorities of those that began to stop in this step, as they did.
     began_to_stop: Vec<i32>,
+    /// When an instance of a program was last queued to be spawned.
+    last_queued: BTreeMap<String, Time>,
     trace: &'t mut Trace,
 }
 
@@ -51,12 +56,16 @@ impl<'t> World<'t> {
                 expected.insert(*key, Expected::new(spec.clone(), number as u32));
             }
         }
+        for it in expected.values_mut() {
+            it.tier = tier_of(config, &it.spec.name);
+        }
         let shown = expected.values().map(|instance| (instance.name.clone(), State::Stopped)).collect();
         World {
             now: Time::ZERO,
             core,
             kernel: Kernel::default(),
             expected,
+            programs: config.programs.clone(),
             answers: Answers::default(),
             way_out: WayOut::default(),
             handed_out: Vec::new(),
@@ -66,6 +75,7 @@ impl<'t> World<'t> {
             latest: BTreeMap::new(),
             signalled_by_user: BTreeSet::new(),
             began_to_stop: Vec::new(),
+            last_queued: BTreeMap::new(),
             trace,
         }
     }
@@ -74,6 +84,9 @@ impl<'t> World<'t> {
         for instance in self.expected.values_mut().filter(|instance| instance.spec.autostart) {
             instance.told_to_run();
         }
+        let started = self.expected.iter().filter(|(_, it)| it.spec.autostart);
+        let started: Vec<Key> = started.map(|(key, _)| *key).collect();
+        self.needs_are_told_to_run(&started);
         self.handle(Event::Boot)
     }
 
@@ -99,7 +112,7 @@ impl<'t> World<'t> {
         }
         self.handle(Event::Tick)?;
         let is_late = |instance: &&Expected| {
-            instance.is_overdue(now) && instance.ending.is_some_and(|ending| ending.since < now)
+            instance.is_overdue(now) && instance.ending.as_ref().is_some_and(|it| it.asked_at < now)
         };
         match self.expected.values().find(is_late) {
             Some(instance) => Err(format!("{}: SIGKILL is overdue", instance.name)),
@@ -113,6 +126,12 @@ impl<'t> World<'t> {
         if let Some(spawn) = &spawn {
             self.trace.note(self.now, || format!("takes {:?}", spawn.run));
             self.expected_of(spawn.run)?.handed_out()?;
+            if let Some(other) = self.missing(spawn.run.instance) {
+                return Err(format!(
+                    "{} gets a process, but needs {other}",
+                    self.core.name(spawn.run.instance)
+                ));
+            }
             self.latest.insert(spawn.run.instance, spawn.run);
             self.handed_out.push(spawn.clone());
         } else if self.core.has_spawns() {
@@ -160,6 +179,49 @@ impl<'t> World<'t> {
         }
     }
 
+    /// A wish for an instance is one for what it needs.
+    fn needs_are_told_to_run(&mut self, wished: &[Key]) {
+        let mut wished = wished.to_vec();
+        while let Some(key) = wished.pop() {
+            for (condition, other) in self.needs_of(key) {
+                let Some(instance) = self.expected.get_mut(&other) else { continue };
+                let rests = ["STOPPED", "EXITED", "FATAL", "STOPPING"].contains(&instance.state());
+                if rests && !instance.meets(condition) {
+                    instance.told_to_run();
+                    wished.push(other);
+                }
+            }
+        }
+    }
+
+    /// Every instance that this one needs, and what it has to be.
+    fn needs_of(&self, key: Key) -> Vec<(Condition, Key)> {
+        let mut needs = Vec::new();
+        for dependency in &self.expected[&key].spec.governance.depends_on {
+            let named = self.expected.iter().filter(|(_, it)| it.spec.name == dependency.program);
+            needs.extend(named.map(|(key, _)| (dependency.condition, *key)));
+        }
+        needs
+    }
+
+    /// One that it needs and that is not as it has to be.
+    fn missing(&self, key: Key) -> Option<&str> {
+        let needs = self.needs_of(key).into_iter();
+        let mut missing = needs.filter(|(condition, other)| !self.expected[other].meets(*condition));
+        missing.next().map(|(_, other)| self.expected[&other].name.as_str())
+    }
+
+    /// Whether something that needs it is on its way down. What has got SIGKILL may be waited for for a
+    /// while, but not for ever.
+    fn is_needed_by_the_ending(&self, key: Key, even_if_killed: bool) -> bool {
+        let name = &self.expected[&key].spec.name;
+        self.expected.values().any(|other| {
+            let mut needs = other.spec.governance.depends_on.iter();
+            needs.any(|need| need.program == *name)
+                && other.ending.as_ref().is_some_and(|ending| even_if_killed || !ending.is_killed)
+        })
+    }
+
     /// A report about a process that is history: nothing may come of it.
     pub fn report_stale(&mut self, event: Event) -> Kept {
         // Any event may bring a shutdown on that has run out of time.
@@ -180,18 +242,29 @@ impl<'t> World<'t> {
         for key in keys {
             let Some(instance) = self.expected.get_mut(key) else { continue };
             match &order {
-                Order::Start(_) if is_open => instance.told_to_run(),
-                Order::Restart(_) if is_open => instance.told_to_restart(now),
+                Order::Start(_) if is_open && !instance.is_gone => instance.told_to_run(),
+                Order::Restart(_) if is_open && !instance.is_gone => instance.told_to_restart(now),
                 Order::Stop(_) => instance.told_to_rest(now),
-                Order::Start(_) | Order::Restart(_) | Order::Signal(..) | Order::Shutdown => {}
+                Order::Start(_)
+                | Order::Restart(_)
+                | Order::Scale(..)
+                | Order::Signal(..)
+                | Order::Shutdown => {}
             }
+        }
+        if is_open && matches!(order, Order::Start(_) | Order::Restart(_)) {
+            let is_start = matches!(order, Order::Start(_));
+            let runs = |key: &&Key| is_start && self.expected[*key].state() == "RUNNING";
+            let wished: Vec<Key> = keys.iter().filter(|key| !runs(key)).copied().collect();
+            self.needs_are_told_to_run(&wished);
         }
         let is_shutdown = order == Order::Shutdown;
         if is_shutdown && is_open {
             self.way_out.begin(now, &mut self.expected);
         }
         let names = keys.iter().map(|key| self.expected[key].name.clone());
-        let request = self.answers.open(names, is_shutdown);
+        let kind = if is_shutdown { Asked::Shutdown } else { Asked::Plain };
+        let request = self.answers.open(names, kind);
         if matches!(order, Order::Signal(..)) {
             self.signalled_by_user = keys.iter().copied().collect();
         }
@@ -212,13 +285,23 @@ impl<'t> World<'t> {
         self.handle(Event::ShutdownSignal)
     }
 
-    fn handle(&mut self, event: Event) -> Kept {
+    /// A line for whoever reads the replay.
+    pub fn trace(&mut self, line: impl FnOnce() -> String) {
+        self.trace.note(self.now, line);
+    }
+
+    /// An instance of this name is there for the first time, or again.
+    pub fn meet(&mut self, name: &str) {
+        self.shown.insert(name.to_owned(), State::Stopped);
+    }
+
+    pub fn handle(&mut self, event: Event) -> Kept {
         self.trace.note(self.now, || format!("{event:?}"));
         self.core.handle(self.now, event);
         self.carry_out_and_compare()
     }
 
-    fn carry_out_and_compare(&mut self) -> Kept {
+    pub fn carry_out_and_compare(&mut self) -> Kept {
         self.steps += 1;
         self.began_to_stop.clear();
         while let Some(action) = self.core.poll_action() {
@@ -226,6 +309,8 @@ impl<'t> World<'t> {
             self.carry_out(action)?;
         }
         self.kernel.forget_reaped();
+        self.expected.retain(|_, instance| !(instance.is_gone && instance.is_at_rest()));
+        self.compare_list()?;
         self.compare()
     }
 
@@ -257,6 +342,10 @@ impl<'t> World<'t> {
         if !self.signalled_by_user.remove(&run.instance) {
             self.way_out.may_end(now, run.instance, &mut self.expected)?;
             let is_hard = self.way_out.is_hard() || self.quit.is_some();
+            let waited = self.expected[&run.instance].waits_to_be_asked();
+            if waited && !is_hard && self.is_needed_by_the_ending(run.instance, false) {
+                return Err(format!("{} is stopped before what needs it", self.core.name(run.instance)));
+            }
             is_last_resort = self.expected_of(run)?.signalled(now, (signal, scope), is_hard)? && !is_hard;
         }
         self.kernel.signal(now, Sent { run, pid, signal, scope, is_last_resort })
@@ -265,7 +354,14 @@ impl<'t> World<'t> {
     fn changed(&mut self, key: Key, from: State, to: State) -> Kept {
         if matches!(to, State::Stopping(_)) {
             self.way_out.may_end(self.now, key, &mut self.expected)?;
-            self.began_to_stop.push(self.expected[&key].spec.priority);
+            self.began_to_stop.push(self.expected[&key].tier);
+        }
+        if to == State::Starting(Launch::Queued) {
+            let spec = self.expected[&key].spec.clone();
+            let last = self.last_queued.insert(spec.name.clone(), self.now);
+            if last.is_some_and(|last| self.now < last + spec.governance.start_interval) {
+                return Err(format!("{}: starts before its turn", spec.name));
+            }
         }
         let name = self.expected[&key].name.clone();
         let before = self.shown.insert(name.clone(), to);
@@ -293,7 +389,10 @@ impl<'t> World<'t> {
             if state.name() != expected.state() || Some(&state) != self.shown.get(name) {
                 return broken(&format!("should be {}", expected.state()));
             }
-            if expected.is_owed_a_signal() {
+            if state == State::Starting(Launch::Held) && self.missing(*key).is_none() {
+                return broken("waits, but all that it needs is there");
+            }
+            if expected.waits_to_be_asked() && !self.is_needed_by_the_ending(*key, true) {
                 return broken("is to end, but was sent nothing");
             }
             if self.way_out.is_hard() && expected.is_overdue(self.now) {
@@ -318,33 +417,43 @@ impl<'t> World<'t> {
             return Err(format!("{}: its deadline is not seen by the loop", expected.name));
         }
         // How long SIGKILL gets before it is repeated is the supervisor's own affair.
-        let is_killed = expected.ending.is_some_and(|ending| ending.is_killed);
+        let is_killed = expected.ending.as_ref().is_some_and(|ending| ending.is_killed);
         let is_right = if is_killed { armed.is_some() } else { armed == expected.deadline() };
         let wanted = expected.deadline();
+        let interval = expected.spec.governance.start_interval;
+        let latest = self.now + interval * expected.spec.numprocs;
+        if expected.is_owed_a_process() && armed.is_some_and(|armed| armed <= latest) {
+            // It waits for its turn.
+            return Ok(());
+        }
         if is_right { Ok(()) } else { Err(format!("{}: deadline {armed:?}, not {wanted:?}", expected.name)) }
     }
 
-    /// Runs before the present ones.
+    /// Runs before the present ones, and those of instances that are gone.
     pub fn stale_runs(&self) -> Vec<Run> {
-        let before =
-            |run: &Run| run.incarnation.checked_sub(1).map(|incarnation| Run { incarnation, ..*run });
+        let before = |run: &Run| match self.expected.contains_key(&run.instance) {
+            true => run.incarnation.checked_sub(1).map(|incarnation| Run { incarnation, ..*run }),
+            false => Some(*run),
+        };
         self.latest.values().filter_map(before).collect()
     }
 
     /// Nothing happens any more: everybody is what was wished, and nobody waits for an answer.
     pub fn is_settled(&self) -> Kept {
-        for instance in self.expected.values() {
+        for (key, instance) in &self.expected {
             let is_right = match instance.state() {
                 "RUNNING" | "EXITED" | "FATAL" => true,
+                "STARTING" => self.missing(*key).is_some(),
                 state => state == "STOPPED" && !instance.is_wanted,
             };
             if !is_right {
                 return Err(format!("{}: left alone, it stays {}", instance.name, instance.state()));
             }
         }
-        // What is meant to end, but does not, keeps whoever waits for its end waiting.
+        // What is meant to end, but does not, and what needs what does not come keep others waiting.
         let is_endless = |it: &Expected| it.spec.governance.kind == Kind::Oneshot && it.state() == "RUNNING";
-        if self.expected.values().any(is_endless) { Ok(()) } else { self.is_answered() }
+        let waits = |it: &Expected| it.state() == "STARTING" || is_endless(it);
+        if self.expected.values().any(waits) { Ok(()) } else { self.is_answered() }
     }
 
     /// The shutdown has come to its end, by `end`.
@@ -368,4 +477,13 @@ impl<'t> World<'t> {
     fn expected_of(&mut self, run: Run) -> Result<&mut Expected, String> {
         self.expected.get_mut(&run.instance).ok_or_else(|| format!("{run:?} is no instance"))
     }
+}
+
+/// The priority of a program, or that of the first of those that need it: nobody starts later, or ends
+/// earlier, than whoever needs it.
+fn tier_of(config: &Config, name: &str) -> i32 {
+    let own = config.programs.iter().find(|it| it.name == name).map_or(i32::MAX, |it| it.priority);
+    let needs_it = |it: &&Arc<ProgramSpec>| it.governance.depends_on.iter().any(|need| need.program == name);
+    let others = config.programs.iter().filter(needs_it).map(|it| tier_of(config, &it.name));
+    others.min().map_or(own, |tier| tier.min(own))
 }

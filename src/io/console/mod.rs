@@ -291,16 +291,17 @@ impl Console {
         None
     }
 
-    /// The next command is read when this order, which is about so many instances, is done.
-    pub(crate) fn wait_for(&mut self, request: RequestId, command: &str, total: usize) {
+    /// The next command is read when this order is done, which is about so many instances, where that is
+    /// known.
+    pub(crate) fn wait_for(&mut self, request: RequestId, command: &str, total: Option<usize>) {
+        let progress = Progress::new(request, command.to_owned());
         // Whoever reads the answers by a program wants each of them.
-        let total = if self.screen.is_some() { total } else { 0 };
-        self.waits.begin(Progress::new(request, command.to_owned(), total));
+        self.waits.begin(if self.screen.is_some() { progress.folding(total) } else { progress });
     }
 
     /// The same for an answer that goes on until the user leaves it.
     pub(crate) fn wait_for_stream(&mut self, request: RequestId, command: &str) {
-        self.waits.begin_stream(Progress::new(request, command.to_owned(), 0));
+        self.waits.begin_stream(Progress::new(request, command.to_owned()));
     }
 
     /// Whether this is still waited for: Ctrl-C leaves it.

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 
 use crate::command::RequestId;
 
-/// An order over more instances than this is shown as one line that counts; of fewer, each answer is.
+/// Of an order over more instances than this, answers are counted instead of shown, if they are folded.
 const FEW: usize = 20;
 /// Failures that are shown one by one even then.
 const FAILURES_MAX: usize = 10;
 
 /// Words for what a command does while it does it.
-const DOING: [(&str, &str); 6] = [
+const DOING: [(&str, &str); 8] = [
     ("start", "starting"),
     ("stop", "stopping"),
     ("restart", "restarting"),
+    ("reload", "reloading"),
+    ("scale", "scaling"),
     ("exit", LEAVING),
     ("quit", LEAVING),
     ("shutdown", LEAVING),
@@ -25,8 +27,10 @@ pub(super) struct Progress {
     pub(super) request: RequestId,
     /// The command line.
     pub(super) command: String,
-    /// How many instances it is about.
-    total: usize,
+    /// Whether many answers become few lines.
+    folds: bool,
+    /// How many instances it is about, where that is known.
+    total: Option<usize>,
     settled: usize,
     /// How often each answer came, by program and words.
     outcomes: BTreeMap<(String, String), (usize, String)>,
@@ -36,12 +40,13 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// With `total` 0 it is not known how many answers will come.
-    pub(super) fn new(request: RequestId, command: String, total: usize) -> Progress {
+    /// Every answer is shown as it comes.
+    pub(super) fn new(request: RequestId, command: String) -> Progress {
         Progress {
             request,
             command,
-            total,
+            folds: false,
+            total: None,
             settled: 0,
             outcomes: BTreeMap::new(),
             failures_shown: 0,
@@ -49,10 +54,20 @@ impl Progress {
         }
     }
 
+    /// Many answers become few lines; `total` are to come, if that is known.
+    pub(super) fn folding(self, total: Option<usize>) -> Progress {
+        Progress { folds: true, total, ..self }
+    }
+
+    /// Whether there are so many answers that they are counted.
+    fn is_folding(&self) -> bool {
+        self.folds && self.total.unwrap_or(self.settled) > FEW
+    }
+
     /// Takes an answer; gives back what is to be shown at once.
     pub(super) fn take(&mut self, line: &str) -> Option<String> {
         self.settled += 1;
-        if self.total <= FEW {
+        if !self.is_folding() {
             return Some(line.to_owned());
         }
         if line.starts_with("ERROR ") && self.failures_shown < FAILURES_MAX {
@@ -71,8 +86,14 @@ impl Progress {
         let verb = self.verb();
         let doing = doing(verb);
         let rest = self.command.trim_start().get(verb.len()..).unwrap_or("");
-        (self.total > FEW || self.is_last)
-            .then(|| format!("{doing}{rest}: {} of {}", self.settled, self.total))
+        let settled = self.settled;
+        match self.total {
+            Some(total) if self.is_folding() || self.is_last => {
+                Some(format!("{doing}{rest}: {settled} of {total}"))
+            }
+            None if self.is_folding() => Some(format!("{doing}{rest}: {settled} so far")),
+            Some(_) | None => None,
+        }
     }
 
     /// Everything is being stopped, and so many processes are left. Whether that is what this is about.
@@ -81,8 +102,9 @@ impl Progress {
             return false;
         }
         self.is_last = true;
-        self.total = self.total.max(left);
-        self.settled = self.total - left;
+        let total = self.total.unwrap_or(0).max(left);
+        self.total = Some(total);
+        self.settled = total - left;
         true
     }
 
@@ -110,24 +132,35 @@ mod tests {
 
     #[test]
     fn few_answers_are_shown_as_they_come() {
-        let mut progress = Progress::new(RequestId(1), "stop w".to_owned(), 2);
+        let mut progress = Progress::new(RequestId(1), "stop w".to_owned()).folding(Some(2));
         assert_eq!(progress.take("w:0: stopped").as_deref(), Some("w:0: stopped"));
         assert_eq!((progress.line(), progress.summary()), (None, vec![]));
     }
 
     #[test]
+    fn when_nobody_knows_how_many_there_will_be_the_first_are_shown() {
+        let mut progress = Progress::new(RequestId(1), "reload".to_owned()).folding(None);
+        let shown = (0..30).filter(|number| progress.take(&format!("w:{number}: stopped")).is_some());
+        assert_eq!(shown.count(), FEW);
+        assert_eq!(progress.line().as_deref(), Some("reloading: 30 so far"));
+        assert_eq!(progress.summary(), ["w: 10 instances: stopped"]);
+        let mut every = Progress::new(RequestId(1), "reload".to_owned());
+        assert!((0..30).all(|number| every.take(&format!("w:{number}: stopped")).is_some()));
+    }
+
+    #[test]
     fn the_way_out_counts_processes() {
-        let mut progress = Progress::new(RequestId(1), "exit".to_owned(), 0);
+        let mut progress = Progress::new(RequestId(1), "exit".to_owned());
         for (left, line) in [(3, "stopping everything: 0 of 3"), (1, "stopping everything: 2 of 3")] {
             assert!(progress.count_down(left));
             assert_eq!(progress.line().as_deref(), Some(line));
         }
-        assert!(!Progress::new(RequestId(1), "stop w".to_owned(), 30).count_down(3));
+        assert!(!Progress::new(RequestId(1), "stop w".to_owned()).count_down(3));
     }
 
     #[test]
     fn many_answers_are_counted_and_failures_are_seen() {
-        let mut progress = Progress::new(RequestId(1), " start  w web:1".to_owned(), 5000);
+        let mut progress = Progress::new(RequestId(1), " start  w web:1".to_owned()).folding(Some(5000));
         for number in 0..4000 {
             assert_eq!(progress.take(&format!("w:{number}: started")), None);
         }

@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn an_order_that_was_left_is_heard_of_when_it_fails_and_when_it_ends() {
         let mut waits = Waits::default();
-        waits.begin(Progress::new(RequestId(1), "stop w ".to_owned(), 2));
+        waits.begin(Progress::new(RequestId(1), "stop w ".to_owned()));
         assert!(waits.is_waiting() && waits.leave() == Left::Order);
         assert!(!waits.is_waiting() && waits.leave() == Left::Nothing);
         assert_eq!(waits.reply(RequestId(1), "w:0: stopped").unwrap().lines, [""; 0]);
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn an_answer_without_an_end_is_over_when_it_is_left() {
         let mut waits = Waits::default();
-        waits.begin_stream(Progress::new(RequestId(1), "tail -f w".to_owned(), 0));
+        waits.begin_stream(Progress::new(RequestId(1), "tail -f w".to_owned()));
         assert!(waits.is_current(RequestId(1)) && waits.leave() == Left::Stream);
         assert!(!waits.is_current(RequestId(1)) && waits.reply(RequestId(1), "x").is_none());
     }

@@ -124,7 +124,6 @@ impl Server {
     }
 
     /// Goes to another address; `None` is nowhere. Connections that are open stay so.
-    #[allow(dead_code)] // reload comes next
     pub(crate) fn move_to(&mut self, registry: &Registry, address: Option<SocketAddr>) {
         if let Some(mut listener) = self.tcp.take() {
             let _ = registry.deregister(&mut listener);
