@@ -46,7 +46,9 @@ impl EventLoop {
                 Action::Quit { abandoned } => self.outcome = Some(Outcome::Abandoned(abandoned)),
             }
         }
-        self.watchers.note_list(self.now, self.supervisor.list_revision());
+        if self.watchers.note_list(self.now, self.supervisor.list_revision()) {
+            self.documents.outdate();
+        }
     }
 
     /// A line of an answer, to whoever asked.

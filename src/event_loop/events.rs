@@ -76,16 +76,17 @@ impl Watchers {
     }
 
     /// If the list has been changed since it was looked at last, programs or instances have come or
-    /// gone.
-    pub(super) fn note_list(&mut self, now: Time, revision: u64) {
+    /// gone; whether that is so.
+    pub(super) fn note_list(&mut self, now: Time, revision: u64) -> bool {
         if std::mem::replace(&mut self.list, revision) == revision {
-            return;
+            return false;
         }
         self.forget_history();
         if !self.readers.is_empty() {
             self.is_new_world = true;
             self.publish_at.get_or_insert(now);
         }
+        true
     }
 
     /// The instance behind which the next sample begins.
