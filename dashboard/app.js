@@ -162,10 +162,13 @@ class Page {
     this.#rearrange();
   }
 
+  isOnly(state) {
+    return this.choice.states.size === 1 && this.choice.states.has(state);
+  }
+
   /// Only this state, or everything again.
   showOnly(state) {
-    const isOn = this.choice.states.size === 1 && this.choice.states.has(state);
-    this.choice.states = new Set(isOn ? [] : [state]);
+    this.choice.states = new Set(this.isOnly(state) ? [] : [state]);
     this.#rearrange();
   }
 
@@ -196,14 +199,14 @@ class Page {
   }
 
   toggleFold({ program, view }) {
-    if (view === "folded") this.choice.views.delete(program.slot);
-    else this.choice.views.set(program.slot, "folded");
+    if (view === "folded") this.choice.views.delete(program.name);
+    else this.choice.views.set(program.name, "folded");
     this.#rearrange();
   }
 
   toggleCells({ program, view }) {
     if (view === "folded") return;
-    this.choice.views.set(program.slot, view === "cells" ? "rows" : "cells");
+    this.choice.views.set(program.name, view === "cells" ? "rows" : "cells");
     this.#rearrange();
   }
 
@@ -229,6 +232,8 @@ class Page {
   }
 
   #activate(key, from, to) {
+    // Whoever reads the page aloud follows the focus.
+    if (document.activeElement === document.body) byId("programs").focus({ preventScroll: true });
     const left = this.list.active;
     if (left !== key) this.list.viewOf(left)?.leave?.();
     const clear = { top: byId("programs").querySelector(".head").offsetHeight + 8, bottom: this.dock.height + 12 };

@@ -64,9 +64,15 @@ export class Dock {
 
   /// The head, from what is known now.
   update() {
-    const process = this.process;
-    if (!process) return;
+    if (!this.process) return;
     const part = this.#part;
+    const process = this.#page.model.processes.get(this.process.name);
+    if (!process) {
+      setText(part.facts, "no longer configured");
+      setText(part.why, "");
+      return;
+    }
+    this.process = process; // one that came back is another object
     const heading = part.name.parentElement;
     setState(heading, process.state);
     setText(part.name, process.name);

@@ -221,7 +221,8 @@ export function cellsView(page) {
     return { process: item.processes[index], top, bottom: top + at.pitch };
   }
   const current = () => item.processes[marked] ?? null;
-  return { node, show, touch, repaint, enter, move, leave: () => mark(-1), current, tick: () => marked >= 0 && tell(marked) };
+  const retell = () => marked >= 0 && tell(marked);
+  return { node, show, touch, repaint, enter, move, leave: () => mark(-1), current, tick: retell, scrolled: retell };
 }
 
 // ---- the words beside a cell ----

@@ -14,14 +14,14 @@ export class Choice {
   sort = ""; // "": as configured
   backwards = false;
   cellsShow = "state";
-  views = new Map(); // slot of a program -> "rows" | "cells" | "folded"
+  views = new Map(); // name of a program -> "rows" | "cells" | "folded"
 
   get isFiltering() {
     return this.text !== "" || this.states.size > 0;
   }
 
   viewOf(program, shown) {
-    return this.views.get(program.slot) ?? (shown > ROWS_MAX ? "cells" : "rows");
+    return this.views.get(program.name) ?? (shown > ROWS_MAX ? "cells" : "rows");
   }
 }
 

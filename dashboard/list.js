@@ -8,7 +8,7 @@ const MARGIN = 400;
 
 export class List {
   #root;
-  #kinds; // kind -> { height(item, width), create() -> { node, show(item), touch?(changed), tick?(), sample?(), repaint?() } }
+  #kinds; // kind -> { height(item, width), create() -> { node, show(item), touch?(changed), tick?(), sample?(), scrolled?(), repaint?() } }
   #items = [];
   #tops = [0];
   #index = new Map(); // key -> position
@@ -22,6 +22,7 @@ export class List {
     this.#root = root;
     this.#kinds = kinds;
     addEventListener("scroll", this.#schedule, { passive: true });
+    addEventListener("scroll", () => this.each("scrolled"), { passive: true });
     addEventListener("resize", this.#schedule, { passive: true });
     new ResizeObserver(() => {
       if (root.clientWidth === this.#width) return;

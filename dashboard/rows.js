@@ -19,7 +19,9 @@ export function processView(page) {
   function tick() {
     const now = page.now();
     setText(part.uptime, orBlank(process.born, (born) => duration((now - born) / 1000)));
-    setText(part.why, why(process, now));
+    const words = why(process, now);
+    setText(part.why, words);
+    if (part.why.title !== words) part.why.title = words;
   }
   function sample() {
     draw(part["cpu-line"], page.model.cpu, process.slot, CPU_FLOOR);
@@ -47,7 +49,6 @@ export function processView(page) {
       sample();
     }
     update();
-    part.why.title = part.why.textContent;
   }
   part.copy.addEventListener("click", (event) => {
     event.stopPropagation();

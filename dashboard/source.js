@@ -11,7 +11,7 @@ const RETRY_MAX = 5000;
 const OPEN_MAX = 5000;
 const FETCH_MAX = 5000;
 /// A stream that says nothing for so long is asked after: a connection can die without a word.
-const SILENCE_MAX = 15000;
+const SILENCE_MAX = 10000;
 const POLL = 1000;
 /// After so many polls events are tried again.
 const POLLS_BEFORE_EVENTS = 30;

@@ -71,13 +71,14 @@ export class Summary {
     byId("fatal").hidden = amount === 0;
     document.title = amount ? `(${number(amount)} FATAL) Taskmaster` : "Taskmaster";
     if (!amount) return;
+    setText(this.#fatal.show, this.#page.isOnly("FATAL") ? "Show all" : "Show");
     const named = [];
     for (const program of model.programs) {
       if (named.length > NAMED_MAX) break;
       if (!model.sum(program).states.has("FATAL")) continue;
       for (const process of program.processes) if (process.state === "FATAL") named.push(process);
     }
-    setText(this.#fatal.headline, `${count(amount, "instance")} gave up.`);
+    setText(this.#fatal.headline, `FATAL: ${count(amount, "instance")} gave up.`);
     const names = named.slice(0, NAMED_MAX).map((process) => process.name);
     const reason = amount === 1 && named[0] ? `: ${why(named[0], this.#page.now())}` : "";
     setText(this.#fatal.names, `${names.join(", ")}${amount > NAMED_MAX ? ` and ${number(amount - NAMED_MAX)} more` : ""}${reason}`);

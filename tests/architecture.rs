@@ -158,6 +158,7 @@ const ROOMS: &[Room] = &[
             "crate::command",
             "crate::io::token",
             "crate::io::reason",
+            "crate::io::standard_stream",
             "crate::time",
             "crate::view",
         ],

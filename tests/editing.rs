@@ -308,3 +308,36 @@ fn whatever_ends_it_the_terminal_is_given_back() {
         wait_until("a fresh row", || terminal.cursor().1 == 0);
     }
 }
+
+/// Started with `&`: nothing tells it of `fg`, but the first line that arrives does.
+#[test]
+fn a_background_job_that_comes_to_the_front_can_be_typed_in() {
+    let site = Site::new(TWO);
+    let mut terminal = Terminal::open();
+    let mut command = std::process::Command::new("bash");
+    command.args(["--norc", "--noprofile", "-i"]).current_dir(site.path(""));
+    command.env(harness::Mark::NAME, site.mark.value()).env("TASKMASTER", env!("CARGO_BIN_EXE_taskmaster"));
+    command.env("PS1", "shell$ ");
+    terminal.attach(&mut command);
+    command.stderr(terminal.line());
+    terminal.press("$TASKMASTER &\n");
+    let running = site.start(&mut command);
+    let supervisor = running.status()["taskmaster"]["pid"].as_u64().unwrap() as u32;
+    running.wait_for_state("web:0", "RUNNING");
+    terminal.press("echo still the shell\n");
+    terminal.expect("still the shell\r\n");
+    terminal.press("fg\n");
+    terminal.expect("$TASKMASTER\r\n");
+    wait_until("a prompt", || {
+        // One that comes before the shell has stepped back is nobody's.
+        terminal.press("\n");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        terminal.rows().last().is_some_and(|row| row == "taskmaster>")
+    });
+    terminal.press("vers\t\r");
+    terminal.expect_rows(&["taskmaster> version", "taskmaster 0.1.0", "taskmaster>"]);
+    terminal.press("exit\r");
+    wait_until("it to end", || !is_alive(supervisor));
+    terminal.expect_rows(&["shell$"]);
+    drop(running);
+}

@@ -161,24 +161,44 @@ fn an_order_that_was_left_is_told_when_it_is_done() {
 /// A program that inherits the terminal speaks through the console while somebody types.
 #[test]
 fn a_thousand_lines_of_a_program_do_not_damage_the_one_being_typed() {
-    let wait = "while ! [ -e go ]; do sleep 0.02; done; for i in $(seq 1 1000); do echo $i; done; echo end";
+    // What comes in one turn of the loop is bounded, so it comes in two halves.
+    let wait = "until [ -e $1 ]; do sleep 0.02; done; for i in $(seq $2 $3); do echo $i; done";
     let (running, mut terminal) = started(&format!(
-        "  talk: {{cmd: [bash, -c, '{wait}'], stdout: inherit, starttime: 0, autorestart: never}}"
+        "  talk: {{cmd: [bash, -c, 'say() {{ {wait}; }}; say a 1 500; say b 501 1000; echo end'], \
+         stdout: inherit, starttime: 0, autorestart: never}}"
     ));
     terminal.press("status no");
     terminal.expect_rows(&["taskmaster> status no"]);
-    running.site.write("go", "");
     let mut typed = String::from("taskmaster> status no");
-    for letter in "body-at-all-that-anybody-knows".chars() {
-        terminal.press(&letter.to_string());
-        typed.push(letter);
+    for (file, last, letters) in [("a", "500", "body-at-all-"), ("b", "end", "that-anybody-knows")] {
+        running.site.write(file, "");
+        for letter in letters.chars() {
+            terminal.press(&letter.to_string());
+            typed.push(letter);
+        }
+        terminal.expect_rows(&[&format!("talk:0 | {last}"), &typed]);
     }
-    terminal.expect_rows(&["talk:0 | end", &typed]);
     let numbers: Vec<u32> = terminal
         .screen()
         .lines()
         .filter_map(|line| line.split("talk:0 | ").nth(1)?.trim().parse().ok())
         .collect();
     assert_eq!(numbers, (1..=1000).collect::<Vec<_>>());
+    running.stop();
+}
+
+/// A oneshot that ends is no news to anybody who did not ask for all.
+#[test]
+fn what_is_meant_to_end_is_no_news() {
+    let (running, mut terminal) = started(
+        "  once: {cmd: [sh, -c, 'while ! [ -e go ]; do sleep 0.02; done'], type: oneshot, starttime: 1000}",
+    );
+    running.site.write("go", "");
+    running.wait_for_state("once:0", "EXITED");
+    // Longer than news are kept back.
+    std::thread::sleep(std::time::Duration::from_millis(600));
+    terminal.press("version\r");
+    terminal.expect_rows(&["taskmaster> version", "taskmaster 0.1.0", "taskmaster>"]);
+    assert!(!terminal.screen().contains("once:0"), "{:#?}", terminal.rows());
     running.stop();
 }

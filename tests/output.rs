@@ -2,7 +2,7 @@
 
 mod harness;
 
-use harness::{Running, Site, audit, audit_end, wait_for, wait_until};
+use harness::{Running, Site, audit, audit_end, audit_gaps, wait_for, wait_until};
 use nix::sys::signal::Signal;
 use std::os::unix::fs::PermissionsExt;
 
@@ -16,6 +16,10 @@ fn the_audit_notices_what_is_lost_torn_or_doubled() {
         assert!(audit(bad, 2, 2).is_err(), "{bad:?}");
     }
     assert_eq!(audit_end("b 1\na 2\nb 2\n", 2, 2), Ok(()));
+    assert_eq!(audit_gaps("a 01\na 05\nb 02\n", 2), Ok(3));
+    for bad in ["a 01\na 5\n", "a 02\na 02\n", "a 01a 02\n", "a 01\na 02", "a 0a 03\n", "a 03\na 02\n"] {
+        assert!(audit_gaps(bad, 2).is_err(), "{bad:?}");
+    }
     for bad in ["b 2\n", "a 1\na 2\nb 1\n", "a 2\nb 1\nb 3\n", "a 2\nb 2", "a 1\na 2\nb 2\nb 2\n"] {
         assert!(audit_end(bad, 2, 2).is_err(), "{bad:?}");
     }

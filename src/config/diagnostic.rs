@@ -8,8 +8,10 @@ use super::Source;
 pub(super) const SHOWN_MAX: usize = 20;
 /// Characters of a source line that are shown around a problem.
 const LINE_CHARS_MAX: usize = 200;
-/// Characters of a message, or of the help beside it.
+/// Characters of a message, which quotes the file.
 const MESSAGE_CHARS_MAX: usize = 400;
+/// Characters of the help beside it, which may list every key that there is.
+const HELP_CHARS_MAX: usize = 1200;
 
 /// A place in the text; both count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,8 +64,8 @@ pub fn render(source: &Source, problems: &[Diagnostic], colored: bool) -> String
 }
 
 fn render_one(source: &Source, problem: &Diagnostic, renderer: &Renderer) -> String {
-    let message = shortened(&harmless(&problem.message));
-    let help = problem.help.as_deref().map(|help| shortened(&harmless(help)));
+    let message = shortened(&harmless(&problem.message), MESSAGE_CHARS_MAX);
+    let help = problem.help.as_deref().map(|help| shortened(&harmless(help), HELP_CHARS_MAX));
     // A byte order mark has no column.
     let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
     let line = problem.position.and_then(|at| text.lines().nth(at.line - 1).map(|line| (at, line)));
@@ -106,12 +108,12 @@ fn word_length(text: &str) -> usize {
 }
 
 /// Both ends of what quotes too much of the file: the values stand in the middle of our sentences.
-fn shortened(text: &str) -> String {
+fn shortened(text: &str, max: usize) -> String {
     let count = text.chars().count();
-    if count <= MESSAGE_CHARS_MAX {
+    if count <= max {
         return text.to_owned();
     }
-    let half = MESSAGE_CHARS_MAX / 2;
+    let half = max / 2;
     text.chars().take(half).chain("...".chars()).chain(text.chars().skip(count - half)).collect()
 }
 

@@ -6,7 +6,8 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::document::{Entry, Form, Node, Step, To};
-use super::environment::{self, Lookup};
+use super::environment;
+use super::identity::Surroundings;
 
 /// What is wrong, and where.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub(super) struct Problem {
 /// What all fields of a document share.
 pub(super) struct World<'a> {
     pub(super) directory: &'a Path,
-    pub(super) environment: Lookup<'a>,
+    pub(super) surroundings: &'a Surroundings<'a>,
     pub(super) problems: RefCell<Vec<Problem>>,
 }
 
@@ -124,7 +125,7 @@ impl<'a> Field<'a> {
 
     /// `text` with `${NAME}` replaced.
     pub(super) fn expanded(&self, text: &str) -> Option<String> {
-        match environment::expand(text, self.world.environment) {
+        match environment::expand(text, self.world.surroundings.environment) {
             Ok(text) if text.contains('\0') => self
                 .wrong(format!("`{}` contains a NUL character", self.key()), "no program can be given one"),
             Ok(text) => Some(text),

@@ -3,21 +3,12 @@
 
 /// Keys of programs that the documentation names and this version does not have yet.
 pub(super) const PROGRAM_LATER: &[&str] = &[
-    "user",
-    "group",
-    "env_file",
-    "clear_env",
-    "rlimits",
-    "nice",
-    "oom_score_adj",
     "readiness",
     "liveness",
     "max_age",
     "max_age_jitter",
     "max_memory",
     "schedule",
-    "kill_strays",
-    "on_crash",
     "initgroups",
     "uid",
     "gid",

@@ -8,6 +8,7 @@
 //! - `document`: YAML to a tree (the only place that knows serde_yaml); `syntax`: what YAML refuses;
 //!   `field`: a place in the tree; `foreign`: keys from elsewhere
 //! - `diff`: two configurations to what leads from one to the other
+//! - `identity`: users, limits, environment files, and how they are looked up
 //! - `template`, `environment`: what is replaced in texts; `diagnostic`: problems, as users see them
 
 mod dependencies;
@@ -18,6 +19,7 @@ mod environment;
 mod field;
 mod foreign;
 mod governance;
+mod identity;
 mod parse;
 mod schema;
 mod spec;
@@ -30,10 +32,12 @@ pub use diagnostic::{Diagnostic, Position, render};
 pub use diff::{Change, ChangedKey, Plan, diff};
 pub use document::TEXT_BYTES_MAX;
 pub use governance::{Governance, Kind, RestartDelay};
-pub use parse::parse;
+pub use identity::{Identity, LIMITS, Limit, OnCrash, Range, Surroundings, User};
+pub use parse::{parse, parse_in};
 pub use schema::{Applies, Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 pub use spec::{
-    Autorestart, Config, HttpLogs, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec,
+    Autorestart, Config, HttpLogs, KillStrays, LogFormat, LogFull, Output, ProgramSpec, Rotation,
+    SupervisorSpec,
 };
 pub use template::Template;
 pub use values::NUMPROCS_MAX;

@@ -10,9 +10,11 @@ use super::diagnostic::{Diagnostic, Position, SHOWN_MAX};
 use super::document::{self, Node, Step, TEXT_BYTES_MAX, To};
 use super::field::{Field, Problem, World, key_path};
 use super::governance::{Governance, Kind};
+use super::identity::{Identity, Surroundings};
 use super::schema::{Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 use super::spec::{
-    Autorestart, Config, HttpLogs, LogFormat, LogFull, Output, ProgramSpec, Rotation, SupervisorSpec,
+    Autorestart, Config, HttpLogs, KillStrays, LogFormat, LogFull, Output, ProgramSpec, Rotation,
+    SupervisorSpec,
 };
 use super::template::Template;
 use super::values::NUMPROCS_MAX;
@@ -25,15 +27,31 @@ const EXAMPLE: &str = "write\n  programs:\n    hello:\n      cmd: echo hello";
 /// Problems whose places are looked up, where some are one problem met twice.
 const LOCATED_MAX: usize = 40;
 
-/// Parses a configuration. `environment` looks up `${NAME}`.
+/// Parses a configuration that refers to nothing but the environment: there are no files, no users,
+/// and we are not root. `environment` looks up `${NAME}`.
 ///
 /// # Errors
-/// Every problem that was found; never an empty list. Those at the beginning of the text come first,
-/// in its order; after very many of them, the others have no position.
+/// As [`parse_in`].
 pub fn parse(
     source: &Source,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Config, Vec<Diagnostic>> {
+    let surroundings = Surroundings {
+        environment,
+        read_file: &|_| Err("there are no files here".to_owned()),
+        user: &|_| None,
+        group: &|_| None,
+        is_root: false,
+    };
+    parse_in(source, &surroundings)
+}
+
+/// Parses a configuration, and looks up what it refers to.
+///
+/// # Errors
+/// Every problem that was found; never an empty list. Those at the beginning of the text come first,
+/// in its order; after very many of them, the others have no position.
+pub fn parse_in(source: &Source, surroundings: &Surroundings<'_>) -> Result<Config, Vec<Diagnostic>> {
     if source.text.len() > TEXT_BYTES_MAX {
         let message = format!("larger than {TEXT_BYTES_MAX} bytes, which no configuration needs");
         return Err(vec![Diagnostic { position: None, message, help: None }]);
@@ -44,7 +62,7 @@ pub fn parse(
         let message = "the configuration is empty".to_owned();
         return Err(vec![Diagnostic { position: None, message, help: Some(EXAMPLE.to_owned()) }]);
     }
-    let world = World { directory: &source.directory, environment, problems: RefCell::new(Vec::new()) };
+    let world = World { directory: &source.directory, surroundings, problems: RefCell::new(Vec::new()) };
     settle(&mut root, &mut Vec::new(), &world);
     let config = read_config(&Field::root(&root, &world));
     let problems = world.problems.into_inner();
@@ -322,6 +340,8 @@ fn default_program(name: &str, directory: &Path) -> ProgramSpec {
         env: Vec::new(),
         stopasgroup: true,
         killasgroup: true,
+        kill_strays: KillStrays::Stop,
+        identity: Identity::default(),
         priority: 999,
         restart_delay: None,
         governance: Governance::default(),

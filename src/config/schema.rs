@@ -1,6 +1,7 @@
 //! The keys: one row each, which feeds the parser, 'did you mean' and the tables of the README.
 
 use super::field::Field;
+use super::identity;
 use super::spec::{ProgramSpec, SupervisorSpec};
 use super::{dependencies, governance, values};
 
@@ -209,6 +210,80 @@ pub const PROGRAM_KEYS: &[Key<ProgramSpec>] = &[
         applies: Applies::InPlace,
         differs: |old, new| old.killasgroup != new.killasgroup,
         set: |field, spec| values::boolean(field).map(|value| spec.killasgroup = value),
+    },
+    Key {
+        name: "kill_strays",
+        default: "stop",
+        summary: "end what left its group (daemons, setsid): stop, always (after exits, too) or never",
+        applies: Applies::InPlace,
+        differs: |old, new| old.kill_strays != new.kill_strays,
+        set: |field, spec| values::kill_strays(field).map(|value| spec.kill_strays = value),
+    },
+    Key {
+        name: "user",
+        default: "none",
+        summary: "the user that it runs as, by name or number (root only)",
+        applies: Applies::Restart,
+        differs: |old, new| old.identity.user != new.identity.user,
+        set: |field, spec| identity::user(field).map(|value| spec.identity.user = Some(value)),
+    },
+    Key {
+        name: "group",
+        default: "none",
+        summary: "its group, instead of that of its user (root only)",
+        applies: Applies::Restart,
+        differs: |old, new| old.identity.group != new.identity.group,
+        set: |field, spec| identity::group(field).map(|value| spec.identity.group = Some(value)),
+    },
+    Key {
+        name: "env_file",
+        default: "[]",
+        summary: "files of NAME=VALUE lines, read when the configuration is; env counts more",
+        applies: Applies::Restart,
+        differs: |old, new| old.identity.env_file != new.identity.env_file,
+        set: |field, spec| identity::env_file(field).map(|value| spec.identity.env_file = value),
+    },
+    Key {
+        name: "clear_env",
+        default: "false",
+        summary: "do not inherit our environment",
+        applies: Applies::Restart,
+        differs: |old, new| old.identity.clear_env != new.identity.clear_env,
+        set: |field, spec| values::boolean(field).map(|value| spec.identity.clear_env = value),
+    },
+    Key {
+        name: "rlimits",
+        default: "{}",
+        summary: "limits of setrlimit(2): {nofile: 4096, core: unlimited}",
+        applies: Applies::Restart,
+        differs: |old, new| old.identity.rlimits != new.identity.rlimits,
+        set: |field, spec| identity::rlimits(field).map(|value| spec.identity.rlimits = value),
+    },
+    Key {
+        name: "nice",
+        default: "none",
+        summary: "its priority for the CPU, -20 to 19",
+        applies: Applies::Restart,
+        differs: |old, new| old.identity.nice != new.identity.nice,
+        set: |field, spec| identity::bounded(field, -20, 19).map(|value| spec.identity.nice = Some(value)),
+    },
+    Key {
+        name: "oom_score_adj",
+        default: "none",
+        summary: "how soon it is ended when memory runs out, -1000 to 1000",
+        applies: Applies::Restart,
+        differs: |old, new| old.identity.oom_score_adj != new.identity.oom_score_adj,
+        set: |field, spec| {
+            identity::bounded(field, -1000, 1000).map(|value| spec.identity.oom_score_adj = Some(value))
+        },
+    },
+    Key {
+        name: "on_crash",
+        default: "keep",
+        summary: "when the supervisor itself is killed: keep, or kill it, too",
+        applies: Applies::NextStart,
+        differs: |old, new| old.identity.on_crash != new.identity.on_crash,
+        set: |field, spec| identity::on_crash(field).map(|value| spec.identity.on_crash = value),
     },
     Key {
         name: "priority",

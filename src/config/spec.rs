@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::governance::{Governance, RestartDelay};
+use super::identity::Identity;
 use super::template::Template;
 use crate::signal::Signal;
 
@@ -62,11 +63,15 @@ pub struct ProgramSpec {
     pub stopasgroup: bool,
     /// Whether SIGKILL goes to the whole process group, and STOPPED waits for all of it to be gone.
     pub killasgroup: bool,
+    /// When processes of a run that left its group are ended.
+    pub kill_strays: KillStrays,
     /// Lower starts first and stops last.
     pub priority: i32,
     /// The wait before every restart and retry; `None`: restarts are immediate and retry k waits k
     /// seconds.
     pub restart_delay: Option<RestartDelay>,
+    /// Who it is and what it may use.
+    pub identity: Identity,
     /// What governs it beyond its restart policy.
     pub governance: Governance,
 }
@@ -102,6 +107,17 @@ impl Autorestart {
             Autorestart::Never => "never",
         }
     }
+}
+
+/// `kill_strays`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KillStrays {
+    /// With a stop.
+    Stop,
+    /// With a stop, and before whatever follows an exit.
+    Always,
+    /// They live on.
+    Never,
 }
 
 /// Where a child's output stream goes.

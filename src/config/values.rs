@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::document::{Form, Node};
 use super::field::Field;
-use super::spec::{Autorestart, HttpLogs, LogFormat, LogFull, Output};
+use super::spec::{Autorestart, HttpLogs, KillStrays, LogFormat, LogFull, Output};
 use super::template::Template;
 use crate::signal::Signal;
 
@@ -98,6 +98,17 @@ pub(super) fn autorestart(field: &Field) -> Option<Autorestart> {
             format!("`autorestart: {text}` is not a restart policy"),
             "it takes always (or true), unexpected, or never (or false)",
         ),
+    }
+}
+
+pub(super) fn kill_strays(field: &Field) -> Option<KillStrays> {
+    let wanted = "stop, always or never";
+    let (text, _) = field.scalar(wanted)?;
+    match text {
+        "stop" => Some(KillStrays::Stop),
+        "always" => Some(KillStrays::Always),
+        "never" => Some(KillStrays::Never),
+        _ => field.wrong(format!("`kill_strays: {text}` is no choice"), format!("it takes {wanted}")),
     }
 }
 

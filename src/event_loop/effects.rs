@@ -30,7 +30,13 @@ impl EventLoop {
                         log::error!("{name}: cannot send SIG{signal} to pid {pid}: {error}");
                     }
                 }
-                Action::WatchGroup { run, pid } => self.processes.watch_group(pid, run),
+                Action::WatchGroup { run, pid, remains } => self.processes.watch(pid, run, remains),
+                Action::SignalStrays { run, signal } => {
+                    if let Err(error) = self.processes.signal_strays(run, signal) {
+                        let name = self.supervisor.name(run.instance);
+                        log::error!("{name}: cannot send SIG{signal} to its strays: {error}");
+                    }
+                }
                 Action::Reply { request, line } => self.reply(request, line),
                 Action::Done { request, ok } => self.done(request, ok),
                 Action::Changed { instance, from, to } => {
@@ -93,7 +99,7 @@ impl EventLoop {
     fn spawn(&mut self, spawn: &Spawn) -> Result<u32, String> {
         let Spawn { run, program, number } = spawn;
         let streams = self.open_streams(program, *number)?;
-        let spawned = match self.launcher.spawn(program, *number) {
+        let spawned = match self.launcher.spawn(program, *number, *run) {
             Ok(spawned) => spawned,
             Err(reason) => {
                 self.close_streams(streams);
@@ -102,7 +108,7 @@ impl EventLoop {
         };
         let readers = [(spawned.streams.stdout, streams.stdout), (spawned.streams.stderr, streams.stderr)];
         let pipes = readers.map(|(reader, stream)| {
-            let added = self.pipes.add(self.poll.registry(), reader?, stream?);
+            let added = self.pipes.add(self.poll.registry(), reader?, stream?, run.instance);
             added.inspect_err(|error| log::error!("output of pid {} is lost: {error}", spawned.pid)).ok()
         });
         self.processes.insert(spawned.pid, *run, pipes);

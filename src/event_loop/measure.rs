@@ -1,8 +1,10 @@
 //! What the supervisor measures of itself, and the answer to `GET /metrics`.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::EventLoop;
+use crate::io::output::Counts;
 use crate::io::process::{own_descriptors, own_usage};
 use crate::time::Time;
 use crate::view::metrics::{self, LogBytes, Own, TURN_SECONDS};
@@ -35,12 +37,17 @@ impl EventLoop {
             turns: self.turn_times.counts,
             turn_seconds: self.turn_times.total.as_secs_f64(),
         };
-        metrics::render(&self.snapshot(|_| true), &own, |pid| {
-            let counts = self.processes.pipes_of(pid).map(|pipe| self.pipes.counts(pipe));
-            counts.fold(LogBytes::default(), |sum, counts| LogBytes {
-                written: sum.written + counts.written,
-                dropped: sum.dropped + counts.dropped,
+        let supervisor = &self.supervisor;
+        self.pipes.keep_counts(|instance| supervisor.instance(instance).is_some());
+        let instances = supervisor.programs().iter().flat_map(|program| program.instances());
+        let log_bytes: HashMap<String, LogBytes> = instances
+            .map(|instance| {
+                let Counts { written, dropped } = self.pipes.counts(*instance);
+                (supervisor.name(*instance), LogBytes { written, dropped })
             })
+            .collect();
+        metrics::render(&self.snapshot(|_| true), &own, |name| {
+            log_bytes.get(name).copied().unwrap_or_default()
         })
     }
 }

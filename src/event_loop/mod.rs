@@ -6,7 +6,7 @@
 //! the poll has no timeout.
 //!
 //! - `effects`: performs the core's actions and spawns; `answers`: questions from console and HTTP
-//! - `reload`: another configuration; `status`: the table; `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
+//! - `reload`: another configuration; `remains`: what processes leave behind; `status`: the table; `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
 
 mod answers;
 mod documents;
@@ -19,6 +19,7 @@ mod last_resort;
 mod measure;
 mod news;
 mod reload;
+mod remains;
 mod status;
 mod usages;
 
@@ -40,7 +41,7 @@ use crate::io::faces::Faces;
 use crate::io::http::Server;
 use crate::io::journal::Journal;
 use crate::io::output::Pipes;
-use crate::io::process::{FileLimit, Launcher, OutOfMemory, Processes, Usages};
+use crate::io::process::{FileLimit, Launcher, OutOfMemory, Processes, RunIds, Usages};
 use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
 use crate::supervisor::{Event, Supervisor};
@@ -127,6 +128,7 @@ impl EventLoop {
         let poll = Poll::new()?;
         let signals = Signals::install(poll.registry())?;
         let limit = FileLimit::raise()?;
+        let run_ids = RunIds::new(&config_name);
         let version = env!("CARGO_PKG_VERSION");
         log::info!("taskmaster {version} supervises {}, pid {}", config_name.display(), std::process::id());
         for warning in &warnings {
@@ -137,8 +139,8 @@ impl EventLoop {
             now: Time::ZERO,
             supervisor: Supervisor::new(&config).with_seed(RandomState::new().build_hasher().finish()),
             signals,
-            launcher: Launcher::new(limit)?,
-            processes: Processes::new(),
+            launcher: Launcher::new(limit, run_ids.clone())?,
+            processes: Processes::new(run_ids),
             out_of_memory: OutOfMemory::watch(),
             evidence: EvidenceRoom::default(),
             usages: Usages::new(),
@@ -172,6 +174,7 @@ impl EventLoop {
             self.pipes.speak_through_console();
         }
         self.greet();
+        self.tell_of_survivors();
         self.handle(Event::Boot);
         loop {
             self.pull_spawns();
@@ -239,7 +242,7 @@ impl EventLoop {
         if has_signals {
             self.take_signals();
         }
-        self.report_gone_groups();
+        self.report_remains();
         self.handle(Event::Tick);
         self.tell_news();
         self.fire_http();
@@ -328,12 +331,6 @@ impl EventLoop {
             self.usages.forget(reaped.pid);
             self.note_end(&reaped);
             self.handle(Event::Exited { run: reaped.run, status: reaped.status });
-        }
-    }
-
-    fn report_gone_groups(&mut self) {
-        for run in self.processes.gone_groups() {
-            self.handle(Event::GroupGone { run });
         }
     }
 

@@ -205,7 +205,7 @@ impl EventLoop {
         let was_expected = exit.is_some_and(|status| is_expected(spec, status));
         let kind = match (from, to) {
             (_, State::Fatal) => Kind::Fatal,
-            (State::Running, State::Exited) if was_expected => Kind::Exited,
+            (_, State::Exited) if was_expected => Kind::Exited,
             (_, State::Exited) => Kind::EndedForGood,
             (State::Running, State::Starting(Launch::Queued) | State::Backoff) if was_expected => return,
             (State::Running, State::Starting(Launch::Queued) | State::Backoff) => Kind::EndedAndRestarted,

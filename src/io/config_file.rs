@@ -22,6 +22,11 @@ pub(crate) fn read(path: &Path) -> Result<Source, String> {
     Ok(Source { name, text, directory })
 }
 
+/// A file that the configuration refers to, read as carefully.
+pub(crate) fn read_referred(path: &Path) -> Result<String, String> {
+    read_text(path).map_err(|reason| reason.replace("; name it with -c FILE", ""))
+}
+
 fn read_text(path: &Path) -> Result<String, String> {
     // Asked before it is opened: a socket cannot be, and to open a device may set it in motion.
     refuse_unless_regular(&fs::metadata(path).map_err(explain)?)?;

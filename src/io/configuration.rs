@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::config_file;
-use crate::config::{self, Config, Diagnostic, Source};
+use super::{config_file, people};
+use crate::config::{self, Config, Diagnostic, Source, Surroundings};
 
 /// Why there is no configuration.
 pub(crate) enum Invalid {
@@ -16,8 +16,14 @@ pub(crate) enum Invalid {
 /// Reads and checks a configuration, and whatever it refers to.
 pub(crate) fn load(path: &Path) -> Result<Config, Invalid> {
     let source = config_file::read(path).map_err(Invalid::Unreadable)?;
-    let environment = |name: &str| std::env::var(name).ok();
-    config::parse(&source, &environment).map_err(|problems| Invalid::Wrong(source, problems))
+    let surroundings = Surroundings {
+        environment: &|name| std::env::var(name).ok(),
+        read_file: &config_file::read_referred,
+        user: &people::user,
+        group: &people::group,
+        is_root: nix::unistd::Uid::effective().is_root(),
+    };
+    config::parse_in(&source, &surroundings).map_err(|problems| Invalid::Wrong(source, problems))
 }
 
 impl Invalid {

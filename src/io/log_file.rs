@@ -12,6 +12,10 @@ use nix::unistd::Uid;
 use super::reason::reason;
 use crate::config::Rotation;
 
+/// A line that is longer may be cut where a file ends: otherwise one without an end would hold a file,
+/// and whatever was to follow it, for ever.
+const LINE_BYTES_MAX: u64 = 1024 * 1024;
+
 /// Which file a path led to: device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FileId {
@@ -44,8 +48,14 @@ pub(crate) struct LogFile {
     is_regular: bool,
     /// Whether the path has led to another file since that was last asked.
     is_another: bool,
+    /// What counts against the limit of the rotation.
     size: u64,
-    at_line_start: bool,
+    /// How long the file should be, if nobody else has written to it.
+    end: u64,
+    /// How much of the last line has been written while its end has not; 0 between lines.
+    line_bytes: u64,
+    /// What the path leads to now: the file of everything from the next line on.
+    successor: Option<Box<LogFile>>,
 }
 
 impl LogFile {
@@ -70,7 +80,9 @@ impl LogFile {
             is_regular: found.is_file(),
             is_another: false,
             size: found.len(),
-            at_line_start: true,
+            end: found.len(),
+            line_bytes: 0,
+            successor: None,
         })
     }
 
@@ -86,6 +98,11 @@ impl LogFile {
         self.rotation = rotation;
     }
 
+    /// Whether the last line has not ended.
+    pub(crate) fn is_within_line(&self) -> bool {
+        self.line_bytes > 0
+    }
+
     /// Looks whether the path still leads to this file: one that was moved, removed or replaced is
     /// opened anew, and one that was truncated is measured anew.
     ///
@@ -94,19 +111,53 @@ impl LogFile {
     pub(crate) fn look(&mut self) -> io::Result<()> {
         match fs::metadata(&self.path) {
             Ok(found) if FileId::of(&found) == self.id => {
-                self.size = self.size.min(found.len());
+                self.successor = None;
+                self.measure(&found);
                 Ok(())
             }
+            Ok(found) if self.successor.as_ref().is_some_and(|next| FileId::of(&found) == next.id) => Ok(()),
             Ok(_) | Err(_) => self.reopen(),
         }
     }
 
-    /// Opens the path anew, for a file that was moved or removed. On failure the old one stays.
+    fn measure(&mut self, found: &Metadata) {
+        if found.len() < self.end {
+            // Somebody has emptied it, and the line that had begun with it.
+            self.line_bytes = 0;
+        }
+        self.end = found.len();
+        self.size = self.size.min(found.len());
+    }
+
+    /// Opens the path anew, for a file that was moved or removed. On failure the old one stays; a
+    /// line that has begun in it is finished there.
+    ///
+    /// # Errors
+    /// As [`LogFile::open`].
     pub(crate) fn reopen(&mut self) -> io::Result<()> {
         let opened = LogFile::open(&self.path, self.rotation)?;
-        let is_another = self.is_another || opened.id != self.id;
-        *self = LogFile { is_another, ..opened };
+        if opened.id == self.id {
+            self.successor = None;
+            let found = self.file.metadata()?;
+            self.measure(&found);
+            return Ok(());
+        }
+        self.successor = Some(Box::new(opened));
+        self.turn_to_successor();
         Ok(())
+    }
+
+    fn turn_to_successor(&mut self) {
+        if self.may_cut()
+            && let Some(next) = self.successor.take()
+        {
+            *self = LogFile { is_another: true, rotation: self.rotation, ..*next };
+        }
+    }
+
+    /// Whether another file may go on from here.
+    fn may_cut(&self) -> bool {
+        self.line_bytes == 0 || self.line_bytes >= LINE_BYTES_MAX
     }
 
     /// Whether [`LogFile::id`] has changed since this was last asked.
@@ -120,6 +171,7 @@ impl LogFile {
     /// What could not be written is lost; the next call tries afresh.
     pub(crate) fn append(&mut self, mut data: &[u8]) -> Result<(), Unwritten> {
         while !data.is_empty() {
+            self.turn_to_successor();
             let (piece, rest) = data.split_at(self.fitting(data));
             if piece.is_empty() {
                 self.rotate();
@@ -132,9 +184,35 @@ impl LogFile {
         Ok(())
     }
 
+    /// Takes the last line back out of the file, if its end has not been written and nobody else has
+    /// written behind it: the rest of it is lost, and half a line is worse than none. How many bytes
+    /// that were; 0 where it cannot be done.
+    pub(crate) fn take_back_line(&mut self) -> u64 {
+        let taken = self.line_bytes;
+        let is_at_end = || self.file.metadata().is_ok_and(|found| found.len() == self.end);
+        if !self.is_regular || taken == 0 || taken > self.end.min(LINE_BYTES_MAX) || !is_at_end() {
+            return 0;
+        }
+        if self.file.set_len(self.end - taken).is_err() {
+            return 0;
+        }
+        self.end -= taken;
+        self.size = self.size.saturating_sub(taken);
+        self.line_bytes = 0;
+        taken
+    }
+
     /// How much of `data` goes into the present file: whole lines as long as they fit, the rest of a
     /// line that has begun in it in any case, and at least one line if the file is empty.
     fn fitting(&self, data: &[u8]) -> usize {
+        let line_end = || {
+            let end = data.iter().position(|byte| *byte == b'\n').map_or(data.len(), |at| at + 1);
+            let bound = LINE_BYTES_MAX - self.line_bytes % LINE_BYTES_MAX;
+            end.min(usize::try_from(bound).unwrap_or(usize::MAX))
+        };
+        if self.successor.is_some() {
+            return line_end();
+        }
         let room = match self.rotation.max_bytes {
             _ if !self.is_regular => return data.len(),
             0 => return data.len(),
@@ -143,12 +221,11 @@ impl LogFile {
         if data.len() <= room {
             return data.len();
         }
-        let line_end = |bytes: &[u8]| bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
         let last_fitting = data[..room].iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
         match last_fitting {
             Some(length) => length,
-            None if self.at_line_start && self.size > 0 => 0,
-            None => line_end(data).unwrap_or(data.len()),
+            None if self.may_cut() && self.size > 0 => 0,
+            None => line_end(),
         }
     }
 
@@ -160,7 +237,12 @@ impl LogFile {
                 Ok(count) => {
                     written += count;
                     self.size += count as u64;
-                    self.at_line_start = data[written - 1] == b'\n';
+                    self.end += count as u64;
+                    let piece = &data[written - count..written];
+                    self.line_bytes = match piece.iter().rposition(|byte| *byte == b'\n') {
+                        Some(at) => (count - at - 1) as u64,
+                        None => self.line_bytes + count as u64,
+                    };
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err((written, error)),
@@ -179,7 +261,7 @@ impl LogFile {
             return;
         }
         let result = looked.and_then(|()| match self.rotation.backups {
-            0 => self.file.set_len(0),
+            0 => self.file.set_len(0).map(|()| self.end = 0),
             backups => self.shift_backups(backups).and_then(|()| self.reopen()),
         });
         self.size = 0;
@@ -206,11 +288,9 @@ impl LogFile {
 }
 
 /// Never blocks and never takes a terminal over: a FIFO without a reader is an error, not a hang. For
-/// root a symbolic link is one, too: who may write to the directory could lead it to any file. Links
-/// of the system's own, such as /dev/stdout, are followed.
+/// root a symbolic link is one, too: who may write to the directory could lead it to any file.
 fn open_or_create(path: &Path) -> io::Result<File> {
-    let is_systems_own = ["/dev", "/proc"].iter().any(|directory| path.starts_with(directory));
-    let no_follow = if Uid::effective().is_root() && !is_systems_own { libc::O_NOFOLLOW } else { 0 };
+    let no_follow = if Uid::effective().is_root() && !is_kernels_link(path) { libc::O_NOFOLLOW } else { 0 };
     let open = || {
         OpenOptions::new()
             .append(true)
@@ -226,6 +306,19 @@ fn open_or_create(path: &Path) -> io::Result<File> {
         }
         (result, _) => result,
     })
+}
+
+/// The links that name open files, such as /dev/stdout: nobody else can lead them elsewhere. All
+/// else below /dev may be anybody's, /dev/shm first of all.
+fn is_kernels_link(path: &Path) -> bool {
+    let words: Vec<&str> = path.iter().filter_map(|word| word.to_str()).collect();
+    let is_number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+    match words[..] {
+        ["/", "dev", "stdin" | "stdout" | "stderr"] => true,
+        ["/", "dev", "fd", fd] => is_number(fd),
+        ["/", "proc", process, "fd", fd] => (process == "self" || is_number(process)) && is_number(fd),
+        _ => false,
+    }
 }
 
 /// The kernel says "No such device or address" to who would write to a FIFO that nobody reads, and
@@ -356,6 +449,70 @@ mod tests {
         log.look().unwrap();
         log.append(b"second\n").unwrap();
         assert_eq!(read(&path), "second\n");
+    }
+
+    #[test]
+    fn a_line_that_has_begun_is_finished_where_it_began_whatever_the_path_leads_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, moved) = (directory.path().join("a.log"), directory.path().join("moved"));
+        for switch in [LogFile::look, LogFile::reopen] {
+            let mut log = rotating(&path, 0, 0);
+            log.append(b"begun").unwrap();
+            fs::rename(&path, &moved).unwrap();
+            switch(&mut log).unwrap();
+            assert_eq!(read(&path), "", "the new file is there at once");
+            switch(&mut log).unwrap();
+            log.append(b" and").unwrap();
+            log.append(b" ended\nnext\n").unwrap();
+            assert_eq!((read(&moved), read(&path)), ("begun and ended\n".into(), "next\n".into()));
+            assert!(log.take_identity_change() && !log.take_identity_change());
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_endless_line_is_cut_at_last() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.log");
+        let mut log = rotating(&path, 2048, 1);
+        let piece = vec![b'x'; 100_000];
+        for _ in 0..30 {
+            log.append(&piece).unwrap();
+        }
+        let sizes = [&path, &directory.path().join("a.log.1")].map(|path| fs::metadata(path).unwrap().len());
+        assert_eq!(sizes, [3_000_000 - 2 * LINE_BYTES_MAX, LINE_BYTES_MAX]);
+        fs::remove_file(&path).unwrap();
+        log.look().unwrap();
+        for _ in 0..30 {
+            log.append(&piece).unwrap();
+        }
+        assert!(fs::metadata(&path).unwrap().len() > 0);
+    }
+
+    #[test]
+    fn a_line_without_its_end_can_be_taken_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.log");
+        let mut log = rotating(&path, 0, 0);
+        log.append(b"whole\nbeg").unwrap();
+        log.append(b"un").unwrap();
+        assert_eq!((log.take_back_line(), log.take_back_line()), (5, 0));
+        log.append(b"next\nlast").unwrap();
+        assert_eq!(read(&path), "whole\nnext\nlast");
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"a stranger's\n").unwrap();
+        assert_eq!(log.take_back_line(), 0, "what others wrote stays");
+    }
+
+    #[test]
+    fn only_the_kernels_own_links_are_followed() {
+        for path in ["/dev/stdout", "/dev/stderr", "/dev/fd/1", "/proc/self/fd/2", "/proc/12/fd/3"] {
+            assert!(is_kernels_link(Path::new(path)), "{path}");
+        }
+        for path in
+            ["/dev/shm/x", "/dev/fd/../shm/x", "/dev/fd/x", "/proc/self/fd/1/x", "/proc/x/fd/1", "dev/fd/1"]
+        {
+            assert!(!is_kernels_link(Path::new(path)), "{path}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod log_file;
 pub(crate) mod output;
+pub(crate) mod people;
 pub(crate) mod preflight;
 pub(crate) mod process;
 pub(crate) mod program_path;

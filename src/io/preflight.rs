@@ -1,17 +1,17 @@
 //! What is wrong with the world, rather than with the text of a configuration: told by `check`, and
 //! logged by `run`, which goes on all the same. One program that cannot start harms no other.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::{AccessFlags, Uid, access};
 
 use super::program_path::find_program;
-use crate::config::{Config, Output, ProgramSpec};
+use crate::config::{Config, Output, ProgramSpec, Rotation};
 
 /// Descriptors beyond pipes and child logs: standard streams, poll, signals, our log, the dashboard
 /// and its connections, and room for spawning.
@@ -28,6 +28,7 @@ pub(crate) fn inspect(config: &Config, file: &Path) -> Vec<String> {
         }
     }
     warnings.extend(log_trouble("taskmaster", &config.supervisor.logfile));
+    warnings.extend(rotation_trouble(config));
     let limit = getrlimit(Resource::RLIMIT_NOFILE);
     warnings.extend(limit.ok().and_then(|(_, hard)| descriptor_trouble(config, hard)));
     // Names in them come from the file, and terminals obey what `"\e"` makes there.
@@ -109,6 +110,56 @@ fn log_trouble(name: &str, path: &Path) -> Option<String> {
     }
 }
 
+/// A file has one rotation, whoever writes to it: the last one that opens it sets the rules for all.
+fn rotation_trouble(config: &Config) -> Vec<String> {
+    let mut first: HashMap<LogIdentity, (String, Rotation)> = HashMap::new();
+    let mut warnings = Vec::new();
+    for program in config.programs.iter().filter(|program| program.numprocs > 0) {
+        let outputs = [
+            ("stdout", &program.stdout, program.stdout_rotation),
+            ("stderr", &program.stderr, program.stderr_rotation),
+        ];
+        for (stream, output, rotation) in outputs {
+            let Output::File(path) = output else { continue };
+            let path = PathBuf::from(path.expand(&program.name, 0));
+            let name = format!("{stream} of {}", program.name);
+            let (other, others) =
+                first.entry(LogIdentity::of(&path)).or_insert_with(|| (name.clone(), rotation));
+            if *others != rotation {
+                warnings.push(format!(
+                    "{}: {stream} and the {other} lead to the same file {}, but their *_maxbytes or *_backups \
+                     differ; the last one that opens it sets them for both",
+                    program.name,
+                    path.display()
+                ));
+            }
+        }
+    }
+    warnings
+}
+
+/// What two names of one log file have in common.
+#[derive(PartialEq, Eq, Hash)]
+enum LogIdentity {
+    /// It is there: device and inode.
+    File(u64, u64),
+    /// It will be: a name in a directory that may have several names itself.
+    Name(PathBuf),
+}
+
+impl LogIdentity {
+    fn of(path: &Path) -> LogIdentity {
+        if let Ok(found) = fs::metadata(path) {
+            return LogIdentity::File(found.dev(), found.ino());
+        }
+        let directory = path.parent().and_then(|parent| fs::canonicalize(parent).ok());
+        LogIdentity::Name(match (directory, path.file_name()) {
+            (Some(directory), Some(name)) => directory.join(name),
+            _ => path.components().collect(),
+        })
+    }
+}
+
 /// Whoever can write the configuration can run anything as us.
 fn writable_by_others(file: &Path) -> Option<String> {
     let mode = fs::metadata(file).ok()?.permissions().mode();
@@ -173,6 +224,29 @@ mod tests {
         let config = config(directory.path(), programs);
         assert_eq!(inspect(&config, Path::new("config.yaml")), [""; 0]);
         assert!(!directory.path().join("new").exists(), "to look creates nothing");
+    }
+
+    #[test]
+    fn two_outputs_into_one_file_should_agree_about_its_rotation() {
+        let directory = tempfile::tempdir().unwrap();
+        let told = |programs: &str| rotation_trouble(&config(directory.path(), programs));
+        let agreeing = "  a: {cmd: sh, stdout: l, stderr: ./l, numprocs: 2}\n  b: {cmd: sh, stdout: m, stdout_maxbytes: 1KB}\n";
+        assert_eq!(told(agreeing), [""; 0]);
+        let own = "  a: {cmd: sh, stdout: l, stdout_maxbytes: 1KB, stderr: l}\n";
+        assert_eq!(
+            told(own),
+            [format!(
+                "a: stderr and the stdout of a lead to the same file {}, but their *_maxbytes or *_backups differ; the \
+                 last one that opens it sets them for both",
+                directory.path().join("l").display()
+            )]
+        );
+        fs::write(directory.path().join("x"), "").unwrap();
+        fs::hard_link(directory.path().join("x"), directory.path().join("y")).unwrap();
+        let linked = "  a: {cmd: sh, stdout: x}\n  b: {cmd: sh, stdout: y, stdout_backups: 3}\n  c: {cmd: sh, stdout: y}\n";
+        assert_eq!(told(linked).len(), 1);
+        let absent = "  a: {cmd: sh, numprocs: 0, stdout: x}\n  b: {cmd: sh, stdout: y, stdout_backups: 3}\n";
+        assert_eq!(told(absent), [""; 0]);
     }
 
     #[test]

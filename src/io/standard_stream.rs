@@ -18,6 +18,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// A pipe that poll(2) calls writable takes this much (PIPE_BUF).
 const GUARDED_BYTES: usize = 4096;
+/// Room that is kept for what comes next, once all is written: a table of 5,000 rows is not.
+const SPARE_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes on their way to a standard stream.
 pub(crate) struct StandardStream {
@@ -46,6 +48,11 @@ impl StandardStream {
         if self.file.is_some() {
             self.queue.extend_from_slice(bytes);
         }
+    }
+
+    /// Forgets what was not written.
+    pub(crate) fn drop_all(&mut self) {
+        self.queue.clear();
     }
 
     /// Writes as much as it takes; while something is left, `token` tells when there is room.
@@ -104,6 +111,9 @@ impl StandardStream {
             }
         }
         self.queue.drain(..written);
+        if self.queue.is_empty() && self.queue.capacity() > SPARE_BYTES_MAX {
+            self.queue = Vec::new();
+        }
         Ok(self.queue.is_empty())
     }
 }

@@ -23,12 +23,22 @@ pub enum Action {
         scope: Scope,
     },
     /// The leader is reaped: report [`GroupGone`](super::Event::GroupGone) as soon as nothing of
-    /// its group is left, which may be now.
+    /// what remains is left, which may be now; and [`StraysFound`](super::Event::StraysFound) when the
+    /// group is gone and others of the run are not.
     WatchGroup {
         /// Whose group.
         run: Run,
         /// The group's id.
         pid: u32,
+        /// What counts.
+        remains: Remains,
+    },
+    /// Send a signal to the strays of a run that were found. The stopsignal goes to each of them once.
+    SignalStrays {
+        /// Whose.
+        run: Run,
+        /// What to send.
+        signal: Signal,
     },
     /// One line of an answer.
     Reply {
@@ -58,6 +68,15 @@ pub enum Action {
         /// Processes that could not be ended in time.
         abandoned: usize,
     },
+}
+
+/// What must be gone before a run is over, beside its leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remains {
+    /// Its process group.
+    pub group: bool,
+    /// Processes of the run that left its group: daemons, sessions of their own.
+    pub strays: bool,
 }
 
 /// Who gets a signal.

@@ -126,6 +126,9 @@ impl Supervisor {
     /// The process is due: it is spawned as soon as what it depends on and its program's
     /// start_interval allow it.
     pub(super) fn queue_spawn(&mut self, key: Key) {
+        if let Some(instance) = self.instances.get_mut(key) {
+            instance.strays = 0;
+        }
         if self.blocker(key).is_some() {
             self.held_starts.push(key);
             self.enter(key, State::Starting(Launch::Held), None);

@@ -71,7 +71,14 @@ pub enum Event {
         /// How it ended.
         status: ExitStatus,
     },
-    /// Nothing is left of a process group that the core asked to be watched.
+    /// The group that was watched is gone (or does not count), but others of the run are alive.
+    StraysFound {
+        /// The run that they come from.
+        run: Run,
+        /// How many were not known before.
+        count: u32,
+    },
+    /// Nothing is left of what the core asked to be watched.
     GroupGone {
         /// The run whose leader led it.
         run: Run,

@@ -31,6 +31,10 @@ pub struct Instance {
     /// The rules by which a stop that is held back is to go, once its turn has come.
     pub(super) stop_rules: Option<Arc<ProgramSpec>>,
     pub(super) process: Option<Process>,
+    /// Strays of the present or latest run, as far as they were found.
+    pub(super) strays: u32,
+    /// It is STOPPING only because the remains of an exit are cleared away.
+    pub(super) outcome: Option<Outcome>,
     pub(super) past: BlackBox,
     /// Why the last spawn failed, until one works.
     pub(super) spawn_error: Option<Box<str>>,
@@ -57,7 +61,18 @@ pub(super) struct Process {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Leader {
     Alive,
+    /// Its group is waited for.
     Reaped,
+    /// Its group is gone, or does not count; strays are waited for.
+    Astray,
+}
+
+/// What an exit that nobody asked for comes to, once its remains are cleared away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    FailedStart,
+    Ran(ExitStatus),
+    Succeeded,
 }
 
 impl Instance {
@@ -75,6 +90,8 @@ impl Instance {
             surrender: Surrender::FailedStarts,
             stop_rules: None,
             process: None,
+            strays: 0,
+            outcome: None,
             past: BlackBox::default(),
             spawn_error: None,
         }
@@ -103,6 +120,11 @@ impl Instance {
     /// When its living process was spawned.
     pub fn started(&self) -> Option<Time> {
         self.living().map(|process| process.started)
+    }
+
+    /// Processes of its present or latest run that had left its group when it ended.
+    pub fn strays(&self) -> u32 {
+        self.strays
     }
 
     /// Automatic restarts after a run, since the last wish.

@@ -1,7 +1,7 @@
 //! The transitions of an instance. Each handler below lists every state it can meet; where nothing
 //! happens, it says so.
 
-use super::instance::{Leader, Process, is_expected};
+use super::instance::{Leader, Outcome, Process, is_expected};
 use super::{Action, Ending, ExitStatus, Goal, Launch, PastRun, Run, Scope, State, Supervisor};
 use crate::config::Kind;
 use crate::signal::Signal;
@@ -38,8 +38,9 @@ impl Supervisor {
                 instance.reset_counters();
                 self.queue_spawn(key);
             }
-            // STOPPING: the goal is looked at when the stop is over.
-            State::Starting(_) | State::Running | State::Stopping(_) => {}
+            // The goal is looked at when the stop is over; what an exit would have come to, no more.
+            State::Stopping(_) => instance.outcome = None,
+            State::Starting(_) | State::Running => {}
         }
     }
 
@@ -133,7 +134,6 @@ impl Supervisor {
         let key = run.instance;
         let now = self.now;
         let Some(spec) = self.program_of(key).map(|program| Arc::clone(&program.spec)) else { return };
-        let whole_group = spec.killasgroup;
         let Some(instance) = self.present(run) else { return };
         let Some(process) = instance.process.filter(|process| process.leader == Leader::Alive) else {
             return;
@@ -152,46 +152,28 @@ impl Supervisor {
                 // The end may be told before the tick that would have made it RUNNING.
                 if now >= process.started + spec.starttime {
                     self.enter_running(key);
-                    self.run_ended(key, status);
+                    self.ended(run, process, Outcome::Ran(status));
                 } else if spec.governance.kind == Kind::Oneshot && is_expected(&spec, status) {
                     // Its success, and not a start that failed.
-                    instance.failures = 0;
-                    self.enter(key, State::Exited, None);
+                    self.ended(run, process, Outcome::Succeeded);
                 } else {
-                    self.start_failed(key);
+                    self.ended(run, process, Outcome::FailedStart);
                 }
             }
             State::Running => {
                 instance.process = None;
-                self.run_ended(key, status);
+                self.ended(run, process, Outcome::Ran(status));
             }
-            State::Stopping(ending) if whole_group => {
-                instance.process = Some(Process { leader: Leader::Reaped, ..process });
-                self.actions.push_back(Action::WatchGroup { run, pid: process.pid });
+            State::Stopping(ending) => {
+                self.await_remains(run, process);
                 if ending == Ending::Held {
                     // Nobody needs it any more, so the rest of its group is asked at once.
-                    self.terminate(key);
+                    self.terminate_rest(key);
                 }
             }
-            State::Stopping(_) => self.stopped(key),
             State::Stopped
             | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued | Launch::Requested)
             | State::Backoff
-            | State::Exited
-            | State::Fatal => {}
-        }
-    }
-
-    pub(super) fn group_gone(&mut self, run: Run) {
-        let Some(instance) = self.present(run) else { return };
-        let reaped = instance.process.is_some_and(|process| process.leader == Leader::Reaped);
-        match instance.state {
-            State::Stopping(_) if reaped => self.stopped(run.instance),
-            State::Stopped
-            | State::Starting(_)
-            | State::Running
-            | State::Backoff
-            | State::Stopping(_)
             | State::Exited
             | State::Fatal => {}
         }
@@ -241,7 +223,11 @@ impl Supervisor {
         let spec = rules.unwrap_or_else(|| self.spec_of(key));
         let scope = if spec.stopasgroup { Scope::Group } else { Scope::Leader };
         let leader = self.instances.get(key).and_then(|instance| instance.process).map(|it| it.leader);
-        let has_whom = scope == Scope::Group || leader == Some(Leader::Alive);
+        let has_whom = match leader {
+            Some(Leader::Alive) | None => true,
+            Some(Leader::Reaped) => scope == Scope::Group,
+            Some(Leader::Astray) => false,
+        };
         if has_whom {
             self.signal(key, spec.stopsignal, scope);
         }
@@ -255,10 +241,15 @@ impl Supervisor {
     /// killasgroup has been turned off meanwhile.
     pub(super) fn kill(&mut self, key: Key, ending: Ending) {
         let process = self.instances.get(key).and_then(|instance| instance.process);
-        let is_reaped = process.is_some_and(|process| process.leader == Leader::Reaped);
-        let to_group = is_reaped || self.spec_of(key).killasgroup;
-        let scope = if to_group { Scope::Group } else { Scope::Leader };
-        self.signal(key, Signal::KILL, scope);
+        match process.map(|process| process.leader) {
+            Some(Leader::Astray) => self.signal_strays(key, Signal::KILL),
+            Some(Leader::Reaped) => self.signal(key, Signal::KILL, Scope::Group),
+            Some(Leader::Alive) | None => {
+                let to_group = self.spec_of(key).killasgroup;
+                let scope = if to_group { Scope::Group } else { Scope::Leader };
+                self.signal(key, Signal::KILL, scope);
+            }
+        }
         self.enter(key, State::Stopping(ending), Some(self.now + KILL_PATIENCE));
     }
 
@@ -271,9 +262,13 @@ impl Supervisor {
     }
 
     /// A stop is over: nothing is left of the process.
-    fn stopped(&mut self, key: Key) {
+    pub(super) fn stopped(&mut self, key: Key) {
         let Some(instance) = self.instances.get_mut(key) else { return };
         instance.process = None;
+        if let Some(outcome) = instance.outcome.take() {
+            self.conclude(key, outcome);
+            return;
+        }
         self.enter(key, State::Stopped, None);
         if self.instances.get(key).is_some_and(|instance| instance.goal == Goal::Up) {
             self.bring_up(key);
@@ -281,7 +276,7 @@ impl Supervisor {
     }
 
     /// The instance, if `run` is its present or latest process.
-    fn present(&mut self, run: Run) -> Option<&mut super::Instance> {
+    pub(super) fn present(&mut self, run: Run) -> Option<&mut super::Instance> {
         self.instances.get_mut(run.instance).filter(|instance| instance.incarnation == run.incarnation)
     }
 }

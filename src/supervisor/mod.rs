@@ -26,12 +26,13 @@ mod instance;
 mod lifecycle;
 mod orders;
 mod reload;
+mod remains;
 mod requests;
 mod restarts;
 mod shutdown;
 mod state;
 
-pub use action::{Action, Scope, Spawn};
+pub use action::{Action, Remains, Scope, Spawn};
 pub use black_box::{PAST_RUNS_MAX, PastRun};
 pub use dependencies::Blocker;
 pub use event::{Event, ExitStatus, Run};
@@ -155,6 +156,7 @@ impl Supervisor {
             Event::Spawned { run, pid } => self.spawned(run, pid),
             Event::SpawnFailed { run, reason } => self.spawn_failed(run, reason),
             Event::Exited { run, status } => self.exited(run, status),
+            Event::StraysFound { run, count } => self.strays_found(run, count),
             Event::GroupGone { run } => self.group_gone(run),
             Event::Order { request, order } => self.order(request, order),
             Event::Reload { request, plan } => self.reload(request, *plan),

@@ -95,7 +95,12 @@ impl Supervisor {
         match instance.state {
             State::Starting(Launch::Requested) => self.enter(key, State::Stopping(Ending::Unborn), None),
             State::Starting(Launch::Alive) | State::Running => self.end_in_turn(key),
-            State::Starting(Launch::Held | Launch::Delayed | Launch::Queued) | State::Stopping(_) => {}
+            State::Stopping(_) => {
+                if let Some(instance) = self.instances.get_mut(key) {
+                    instance.outcome = None;
+                }
+            }
+            State::Starting(Launch::Held | Launch::Delayed | Launch::Queued) => {}
             State::Stopped | State::Backoff | State::Exited | State::Fatal => {
                 at_rest.push(key);
                 return;

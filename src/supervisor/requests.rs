@@ -118,6 +118,11 @@ pub(super) fn verdict(wish: Wish, instance: &Instance, spec: &ProgramSpec) -> Op
         Some((ok, format!("{error}{}:{}: {text}", spec.name, instance.number)))
     };
     let is_oneshot = spec.governance.kind == Kind::Oneshot;
+    let ended = |done: &str| match instance.strays() {
+        0 => done.to_owned(),
+        1 => format!("{done} (1 stray ended)"),
+        count => format!("{done} ({count} strays ended)"),
+    };
     match (wish, instance.state) {
         // What is meant to end has done what it was started for when it has ended well.
         (Wish::Up, State::Running) if is_oneshot => None,
@@ -134,9 +139,11 @@ pub(super) fn verdict(wish: Wish, instance: &Instance, spec: &ProgramSpec) -> Op
             say(false, "stopped before it was running")
         }
         (Wish::Gone, State::Stopped | State::Exited | State::Fatal) if instance.goal == Goal::Gone => {
-            say(true, "removed")
+            say(true, &ended("removed"))
         }
-        (Wish::Down | Wish::Gone, State::Stopped | State::Exited | State::Fatal) => say(true, "stopped"),
+        (Wish::Down | Wish::Gone, State::Stopped | State::Exited | State::Fatal) => {
+            say(true, &ended("stopped"))
+        }
         (Wish::Up, State::Stopped | State::Starting(_) | State::Backoff | State::Stopping(_))
         | (
             Wish::Down | Wish::Gone,

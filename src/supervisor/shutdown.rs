@@ -140,6 +140,14 @@ impl Supervisor {
         }
     }
 
+    /// Strays were found that have a stoptime of their own: the tier waits for that, too.
+    pub(super) fn give_more_time(&mut self, stoptime: Duration) {
+        let needed = self.now + stoptime + GRACE;
+        if let Phase::Stopping { give_up, .. } = &mut self.phase {
+            *give_up = needed.max(*give_up);
+        }
+    }
+
     fn kill_everything(&mut self) {
         self.phase = Phase::Killing { give_up: self.now + GRACE };
         for key in self.all_by_priority() {

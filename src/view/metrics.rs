@@ -26,17 +26,17 @@ pub struct Own {
     pub turn_seconds: f64,
 }
 
-/// What the log files of one process have taken, in bytes.
+/// What the logs of one instance have taken since the supervisor was started, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogBytes {
-    /// Written since the files were opened.
+    /// Written to them.
     pub written: u64,
-    /// Lost since then.
+    /// Lost.
     pub dropped: u64,
 }
 
 /// The whole text.
-pub fn render(snapshot: &Snapshot, own: &Own, log_bytes: impl Fn(u32) -> LogBytes) -> Vec<u8> {
+pub fn render(snapshot: &Snapshot, own: &Own, log_bytes: impl Fn(&str) -> LogBytes) -> Vec<u8> {
     let mut text = Text(String::new());
     own_metrics(&mut text, own);
     let programs = || snapshot.programs.iter();
@@ -60,7 +60,7 @@ pub fn render(snapshot: &Snapshot, own: &Own, log_bytes: impl Fn(u32) -> LogByte
     text.0.into_bytes()
 }
 
-fn process_metrics(text: &mut Text, snapshot: &Snapshot, log_bytes: impl Fn(u32) -> LogBytes) {
+fn process_metrics(text: &mut Text, snapshot: &Snapshot, log_bytes: impl Fn(&str) -> LogBytes) {
     let mut each = |name: &str, kind: &str, help: &str, value: &dyn Fn(&ProcessRow) -> Option<f64>| {
         text.family(name, kind, help);
         for program in &snapshot.programs {
@@ -99,16 +99,16 @@ fn process_metrics(text: &mut Text, snapshot: &Snapshot, log_bytes: impl Fn(u32)
         row.usage.map(|usage| usage.rss_bytes as f64)
     });
     each(
-        "taskmaster_process_log_bytes",
-        "gauge",
-        "Bytes that its log files have taken, with all who share them, since they were opened.",
-        &|row| row.pid.map(|pid| log_bytes(pid).written as f64),
+        "taskmaster_process_log_bytes_total",
+        "counter",
+        "Bytes of its output that were written to its log files.",
+        &|row| Some(log_bytes(&row.name).written as f64),
     );
     each(
-        "taskmaster_process_log_dropped_bytes",
-        "gauge",
-        "Bytes that its log files have refused since they were opened.",
-        &|row| row.pid.map(|pid| log_bytes(pid).dropped as f64),
+        "taskmaster_process_log_dropped_bytes_total",
+        "counter",
+        "Bytes of its output that were lost because a log file could not be written.",
+        &|row| Some(log_bytes(&row.name).dropped as f64),
     );
 }
 

@@ -182,6 +182,9 @@ pub(super) fn describe(instance: &Instance, program: &Program, left: Option<Dura
         State::Backoff => format!("{}; restart{}", last(), within()),
         State::Stopping(Ending::Held) => "stops after what depends on it".to_owned(),
         State::Stopping(Ending::Unborn) => "stops as soon as it is spawned".to_owned(),
+        State::Stopping(Ending::Terminating) if instance.strays() > 0 => {
+            format!("ended, but not its strays ({} in all); SIGKILL{}", instance.strays(), within())
+        }
         State::Stopping(Ending::Terminating) if instance.pid().is_none() => {
             format!("ended, but not all of its group; SIGKILL{}", within())
         }

@@ -247,11 +247,33 @@ test("a page that gets no events polls", TEST, async () => {
   await finish({ server, page });
 });
 
+test("a page that nobody looks at gives its connection back", TEST, async () => {
+  const shown = await show(some());
+  const { page, server } = shown;
+  await becomes("a reader", () => server.readers, 1);
+  const setHidden = (isHidden) =>
+    page.evaluate((value) => {
+      Object.defineProperty(document, "hidden", { configurable: true, get: () => value });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, isHidden);
+  await setHidden(true);
+  await becomes("no reader", () => server.readers, 0);
+  server.programs.mail[0] = row("mail:0", { pid: 777 });
+  await setHidden(false);
+  await becomes("a reader again", () => server.readers, 1);
+  await rowOf(page, "mail:0").locator(".pid", { hasText: "777" }).waitFor();
+  await finish(shown);
+});
+
 test("programs come and go with a new document", TEST, async () => {
   const shown = await show(some());
   const { page, server } = shown;
+  await rowOf(page, "web:0").click();
+  await page.locator("#dock [data-part=facts]", { hasText: "RUNNING · pid 501" }).waitFor();
   server.programs = { db: server.programs.db, ...many(2, "new") };
   server.tell();
+  await page.locator("#dock [data-part=facts]", { hasText: "no longer configured" }).waitFor();
+  await page.keyboard.press("Escape");
   await becomes("the new rows", () => names(page), ["db:0", "new:0", "new:1"]);
   server.programs.new.push(row("new:2"));
   server.change([server.programs.new[2]]);

@@ -152,6 +152,19 @@ test("the log is followed again after a restart of the supervisor", TEST, async 
   await supervisor.stop();
 });
 
+test("a supervisor that has stopped answering without a word is noticed", TEST, async () => {
+  const supervisor = await Supervisor.on(PROGRAMS);
+  const page = await open(browser, supervisor.url);
+  await live(page);
+  supervisor.process.kill("SIGSTOP");
+  await page.locator("#lost").waitFor({ timeout: 90_000 });
+  supervisor.process.kill("SIGCONT");
+  await live(page);
+  await page.locator("#lost").waitFor({ state: "hidden" });
+  assert.deepEqual(page.faults, []);
+  await supervisor.stop();
+});
+
 test("a supervisor without programs has a page, too", TEST, async () => {
   const supervisor = await Supervisor.on(" {}");
   const page = await open(browser, supervisor.url);

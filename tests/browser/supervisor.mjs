@@ -61,6 +61,7 @@ export class Supervisor {
 
   /// Ends it as a service manager would.
   async end() {
+    this.process.kill("SIGCONT"); // a test may have frozen it
     this.process.kill("SIGTERM");
     await this.ended;
   }

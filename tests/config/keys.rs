@@ -225,12 +225,12 @@ fn what_others_call_it_is_answered_with_what_we_call_it() {
 
 #[test]
 fn keys_of_later_versions_are_not_called_unknown() {
-    assert_snapshot!(program_complaint("user: nobody"), @"
-    error: `user` is not supported by this version yet
+    assert_snapshot!(program_complaint("initgroups: true"), @"
+    error: `initgroups` is not supported by this version yet
      --> config.yaml:4:5
       |
-    4 |     user: nobody
-      |     ^^^^
+    4 |     initgroups: true
+      |     ^^^^^^^^^^
       |
       = help: remove it for now
     ");
@@ -241,8 +241,8 @@ fn a_value_of_the_wrong_kind_is_refused_by_every_key() {
     // What each key takes all the same.
     let is_fine = |key: &str, value: &str| match value {
         "~" => key == "env",
-        "[]" => matches!(key, "allowed_hosts" | "depends_on" | "exitcodes"),
-        "{}" => matches!(key, "depends_on" | "env" | "restart_delay"),
+        "[]" => matches!(key, "allowed_hosts" | "depends_on" | "env_file" | "exitcodes"),
+        "{}" => matches!(key, "depends_on" | "env" | "restart_delay" | "rlimits"),
         "[[a]]" | "[~]" | "{a: {b: c}}" => false,
         _ => matches!(key, "cmd" | "workingdir" | "stdout" | "stderr" | "logfile" | "socket"),
     };

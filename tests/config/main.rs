@@ -7,6 +7,7 @@ mod changes;
 mod dependencies;
 mod files;
 mod governance;
+mod identity;
 mod keys;
 mod meaning;
 mod mutate;
@@ -21,7 +22,7 @@ mod words;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use taskmaster::config::{self, Config, Diagnostic, ProgramSpec, Source};
+use taskmaster::config::{self, Config, Diagnostic, ProgramSpec, Source, Surroundings, User};
 
 /// A stopwatch for what this thread computes: other load on the machine does not count.
 struct CpuTime(Duration);
@@ -53,7 +54,28 @@ fn environment(name: &str) -> Option<String> {
 }
 
 fn parse(text: &str) -> Result<Config, Vec<Diagnostic>> {
-    config::parse(&source(text), &environment)
+    let nobody = |name: &str| {
+        (name == "nobody").then(|| User {
+            name: name.to_owned(),
+            uid: 65534,
+            gid: 65534,
+            groups: vec![65534],
+            home: "/nonexistent".to_owned(),
+            shell: "/usr/sbin/nologin".to_owned(),
+        })
+    };
+    let surroundings = Surroundings {
+        environment: &environment,
+        read_file: &|path| match path.to_str() {
+            Some("/srv/.env") => Ok("# a comment\n\nA=1\nexport B = \"two words\" \nC='#'\n".to_owned()),
+            Some("/srv/bad.env") => Ok("A=1\nB\n".to_owned()),
+            _ => Err("there is no such file".to_owned()),
+        },
+        user: &nobody,
+        group: &|name| (name == "nogroup").then_some(65534),
+        is_root: true,
+    };
+    config::parse_in(&source(text), &surroundings)
 }
 
 /// What a user is told about `text`.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use taskmaster::config::{
-    Autorestart, Condition, Dependency, Governance, Kind, LogFormat, LogFull, Output, PROGRAM_KEYS,
-    ProgramSpec, RestartDelay, Rotation, SUPERVISOR_KEYS, Template, diff,
+    Autorestart, Condition, Dependency, Governance, Identity, KillStrays, Kind, Limit, LogFormat, LogFull,
+    OnCrash, Output, PROGRAM_KEYS, ProgramSpec, Range, RestartDelay, Rotation, SUPERVISOR_KEYS, Template,
+    diff,
 };
 use taskmaster::signal::Signal;
 
@@ -376,6 +377,8 @@ fn minimal() -> ProgramSpec {
         log_full: LogFull::Drop,
         stopasgroup: true,
         killasgroup: true,
+        kill_strays: KillStrays::Stop,
+        identity: Identity::default(),
         priority: 999,
         restart_delay: None,
         governance: Governance::default(),
@@ -399,7 +402,10 @@ fn the_defaults_of_the_table_are_the_defaults() {
     let written = |name: &str| PROGRAM_KEYS.iter().find(|key| key.name == name).unwrap().default;
     for key in PROGRAM_KEYS.iter().map(|key| key.name) {
         // These say in words what happens; `cmd` has none.
-        if !matches!(key, "cmd" | "workingdir" | "umask" | "restart_delay") {
+        if !matches!(
+            key,
+            "cmd" | "workingdir" | "umask" | "restart_delay" | "user" | "group" | "nice" | "oom_score_adj"
+        ) {
             let quoted =
                 format!("{key}: {}", written(key).replace("logs/{program_name}", "'logs/{program_name}"));
             let closed = if quoted.contains('\'') { format!("{quoted}'") } else { quoted };
@@ -447,6 +453,20 @@ fn every_key_reaches_its_own_value() {
         ("env: {A: b}", |spec| spec.env = vec![("A".to_owned(), Template::new("b"))]),
         ("stopasgroup: false", |spec| spec.stopasgroup = false),
         ("killasgroup: false", |spec| spec.killasgroup = false),
+        ("kill_strays: never", |spec| spec.kill_strays = KillStrays::Never),
+        ("user: nobody", |spec| {
+            spec.identity.user = program("user: nobody").identity.user;
+            assert!(spec.identity.user.is_some());
+        }),
+        ("group: nogroup", |spec| spec.identity.group = Some(65534)),
+        ("env_file: .env", |spec| spec.identity.env_file = program("env_file: .env").identity.env_file),
+        ("clear_env: true", |spec| spec.identity.clear_env = true),
+        ("rlimits: {nofile: 7}", |spec| {
+            spec.identity.rlimits = vec![(Limit(6), Range { soft: 7, hard: 7 })];
+        }),
+        ("nice: 7", |spec| spec.identity.nice = Some(7)),
+        ("oom_score_adj: 7", |spec| spec.identity.oom_score_adj = Some(7)),
+        ("on_crash: kill", |spec| spec.identity.on_crash = OnCrash::Kill),
         ("priority: -1", |spec| spec.priority = -1),
         ("depends_on: [other]", |spec| spec.governance.depends_on = vec![other()]),
         ("start_interval: 2", |spec| spec.governance.start_interval = Duration::from_secs(2)),

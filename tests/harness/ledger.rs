@@ -19,6 +19,27 @@ pub fn audit_end(text: &str, writers: usize, count: u32) -> Result<(), String> {
     audit_from(text, writers, count, None)
 }
 
+/// Checks that no line is torn or doubled, where some may be missing: lines of the form `WRITER
+/// NUMBER`, the number of `digits` digits, growing. Gives how many there are.
+pub fn audit_gaps(text: &str, digits: usize) -> Result<usize, String> {
+    let mut last: HashMap<&str, u64> = HashMap::new();
+    if !text.is_empty() && !text.ends_with('\n') {
+        return Err("torn at its end".to_owned());
+    }
+    for line in text.lines() {
+        let torn = || format!("torn: {line:?}");
+        let (writer, number) = line.split_once(' ').ok_or_else(torn)?;
+        let number: u64 = match number.parse() {
+            Ok(parsed) if number.len() == digits => parsed,
+            _ => return Err(torn()),
+        };
+        if last.insert(writer, number).is_some_and(|last| last >= number) {
+            return Err(format!("{writer}: {number} is out of order"));
+        }
+    }
+    Ok(text.lines().count())
+}
+
 fn audit_from(text: &str, writers: usize, count: u32, first: Option<u32>) -> Result<(), String> {
     if !text.is_empty() && !text.ends_with('\n') {
         return Err("torn at its end".to_owned());

@@ -105,6 +105,11 @@ impl Scene {
         self.handle(Event::GroupGone { run: self.run(name) })
     }
 
+    /// The group is gone, and so many processes of the run outside it are not.
+    pub fn strays(&mut self, name: &str, count: u32) -> Vec<String> {
+        self.handle(Event::StraysFound { run: self.run(name), count })
+    }
+
     /// The leader exits and takes its group along.
     pub fn ends(&mut self, name: &str) -> Vec<String> {
         let mut lines = self.exits_with(name, 0);
@@ -177,6 +182,9 @@ impl Scene {
                 format!("{} {signal} to {scope}", self.core.name(run.instance))
             }
             Action::WatchGroup { run, .. } => format!("{} watch group", self.core.name(run.instance)),
+            Action::SignalStrays { run, signal } => {
+                format!("{} {signal} to strays", self.core.name(run.instance))
+            }
             Action::Reply { request, line } => format!("#{} {line}", request.0),
             Action::Done { request, ok } => format!("#{} {}", request.0, if ok { "done" } else { "failed" }),
             Action::Changed { instance, to, .. } => format!("{} -> {to:?}", self.core.name(instance)),

@@ -33,7 +33,7 @@ fn a_stopsignal_of_kill_needs_no_sigcont() {
 
 #[test]
 fn without_killasgroup_it_is_stopped_when_its_leader_is_reaped() {
-    let mut scene = Scene::running("w: {cmd: x, killasgroup: false, stoptime: 1}");
+    let mut scene = Scene::running("w: {cmd: x, killasgroup: false, kill_strays: never, stoptime: 1}");
     scene.order("stop w");
     assert_eq!(scene.reach_deadline()[0], "w:0 KILL to leader");
     assert_eq!(scene.exits_with(W, 0), ["w:0 -> Stopped", "#1 w:0: stopped", "#1 done"]);
@@ -121,4 +121,67 @@ fn the_last_wish_wins_whatever_was_wished_before() {
         scene.order(line);
     }
     assert_eq!((scene.state(W), scene.take()), (State::Stopped, None));
+}
+
+#[test]
+fn strays_are_asked_when_the_group_is_gone_and_get_a_stoptime_of_their_own() {
+    let mut scene = Scene::running("w: {cmd: x, stopsignal: INT, stoptime: 4}");
+    scene.order("stop w");
+    scene.pass(Duration::from_secs(3));
+    scene.exits_with(W, 0);
+    let asked = ["w:0 INT to strays", "w:0 CONT to strays"];
+    assert_eq!(scene.strays(W, 2), asked);
+    assert_eq!(scene.wait_of(W), Some(Duration::from_secs(4)));
+    assert_eq!(scene.strays(W, 1), asked, "one that was born meanwhile");
+    assert_eq!(scene.reach_deadline(), ["w:0 KILL to strays", "w:0 -> Stopping(Killing)"]);
+    assert_eq!(scene.strays(W, 1), ["w:0 KILL to strays"]);
+    assert_eq!(scene.group_goes(W), ["w:0 -> Stopped", "#1 w:0: stopped (4 strays ended)", "#1 done"]);
+}
+
+#[test]
+fn strays_of_what_had_to_be_killed_are_asked_like_all_others() {
+    let mut scene = Scene::running("w: {cmd: x, killasgroup: false, stoptime: 1}");
+    scene.order("stop w");
+    scene.reach_deadline();
+    assert_eq!(scene.exits_with(W, 9), ["w:0 watch group"]);
+    assert_eq!(scene.strays(W, 1)[0], "w:0 TERM to strays");
+    assert_eq!(scene.state(W), State::Stopping(Ending::Terminating));
+    let lines = scene.group_goes(W);
+    assert_eq!(lines[1..], ["#1 w:0: stopped (1 stray ended)", "#1 done"]);
+}
+
+#[test]
+fn a_second_signal_spares_no_strays() {
+    let mut scene = Scene::running("w: {cmd: x}");
+    scene.handle(taskmaster::supervisor::Event::ShutdownSignal);
+    scene.exits_with(W, 0);
+    scene.handle(taskmaster::supervisor::Event::ShutdownSignal);
+    assert!(scene.strays(W, 1).contains(&"w:0 KILL to strays".to_owned()));
+}
+
+#[test]
+fn with_always_an_exit_is_followed_when_its_remains_are_gone() {
+    let mut scene = Scene::running("w: {cmd: x, kill_strays: always, stoptime: 2}");
+    let lines = scene.exits_with(W, 1);
+    let cleared =
+        ["w:0 watch group", "w:0 TERM to group", "w:0 CONT to group", "w:0 -> Stopping(Terminating)"];
+    assert_eq!(lines, cleared);
+    assert_eq!(scene.strays(W, 1), ["w:0 TERM to strays", "w:0 CONT to strays"]);
+    assert_eq!(scene.group_goes(W), ["w:0 -> Starting(Queued)"]);
+    assert_eq!(scene.instance(W).restarts(), 1);
+}
+
+#[test]
+fn a_wish_while_the_remains_are_cleared_away_wins() {
+    let mut scene = Scene::running("w: {cmd: x, kill_strays: always}");
+    scene.exits_with(W, 1);
+    scene.order("stop w");
+    assert!(scene.group_goes(W).contains(&"#1 w:0: stopped".to_owned()));
+    scene.order("start w");
+    scene.spawn_all();
+    scene.reach_deadline();
+    scene.exits_with(W, 1);
+    scene.order("restart w");
+    scene.group_goes(W);
+    assert_eq!((scene.state(W), scene.instance(W).restarts()), (State::Starting(Launch::Queued), 0));
 }

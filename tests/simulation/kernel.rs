@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use taskmaster::signal::Signal;
-use taskmaster::supervisor::{Event, ExitStatus, Run, Scope};
+use taskmaster::supervisor::{Event, ExitStatus, Remains, Run, Scope};
 use taskmaster::time::Time;
 
 /// How a process will behave, drawn when it is spawned.
@@ -22,6 +22,8 @@ pub struct Nature {
     pub unkillable_for: Duration,
     /// Another process in its group, which outlives it.
     pub companion: Option<Companion>,
+    /// Another process that left its group.
+    pub stray: Option<Companion>,
 }
 
 /// The other processes of a group, taken as one.
@@ -42,7 +44,10 @@ struct Process {
     unkillable_until: Time,
     /// When the companion ends or ended; the outer `None` never had one.
     companion_end: Option<Option<Time>>,
-    is_watched: bool,
+    /// The same for the stray.
+    stray_end: Option<Option<Time>>,
+    is_stray_told: bool,
+    watched: Option<Remains>,
 }
 
 #[derive(Default)]
@@ -59,6 +64,7 @@ impl Kernel {
         }
         self.last_pid += 1;
         let companion_end = nature.companion.map(|companion| companion.life.map(|life| now + life));
+        let stray_end = nature.stray.map(|stray| stray.life.map(|life| now + life));
         let process = Process {
             run,
             nature,
@@ -67,7 +73,9 @@ impl Kernel {
             pending: None,
             unkillable_until: now + nature.unkillable_for,
             companion_end,
-            is_watched: false,
+            stray_end,
+            is_stray_told: false,
+            watched: None,
         };
         self.processes.insert(self.last_pid, process);
         Ok(self.last_pid)
@@ -80,7 +88,9 @@ impl Kernel {
         let Some(process) = process else {
             return Err(format!("SIG{signal} to pid {pid}, which is not {run:?}'s any more"));
         };
-        if process.is_reaped && !(scope == Scope::Group && process.is_watched) {
+        if process.is_reaped
+            && !(scope == Scope::Group && process.watched.is_some_and(|remains| remains.group))
+        {
             return Err(format!("SIG{signal} to pid {pid}, which has been reaped"));
         }
         if is_last_resort && process.pending.is_some() && !process.is_reaped {
@@ -95,12 +105,28 @@ impl Kernel {
         Ok(())
     }
 
-    pub fn watch(&mut self, run: Run, pid: u32) -> Result<(), String> {
+    pub fn watch(&mut self, run: Run, pid: u32, remains: Remains) -> Result<(), String> {
         let process = self.processes.get_mut(&pid).filter(|process| process.run == run && process.is_reaped);
         let process =
             process.ok_or_else(|| format!("pid {pid} is to be watched, but not a reaped leader"))?;
-        process.is_watched = true;
+        process.watched = Some(remains);
         Ok(())
+    }
+
+    /// A signal to the stray of a run, if it has been told of.
+    pub fn signal_strays(&mut self, now: Time, run: Run, signal: Signal) -> Result<(), String> {
+        let is_watched = |process: &&mut Process| {
+            process.run == run && process.watched.is_some_and(|remains| remains.strays)
+        };
+        match self.processes.values_mut().find(is_watched) {
+            // Nobody is known who could get it.
+            Some(process) if !process.is_stray_told => Ok(()),
+            Some(process) => {
+                obey(now, process.nature.stray, &mut process.stray_end, process.unkillable_until, signal);
+                Ok(())
+            }
+            None => Err(format!("SIG{signal} to strays of {run:?} that nobody waits for")),
+        }
     }
 
     /// What could be reported at `now`, in no order that may be relied on.
@@ -110,25 +136,27 @@ impl Kernel {
     }
 
     /// The supervisor is about to be told of this process's exit, or of its group's.
-    pub fn reported(&mut self, pid: u32) {
+    pub fn reported(&mut self, pid: u32, event: &Event) {
         if let Some(process) = self.processes.get_mut(&pid) {
-            if process.is_reaped {
-                process.is_watched = false;
+            match event {
+                Event::GroupGone { .. } => process.watched = None,
+                Event::StraysFound { .. } => process.is_stray_told = true,
+                _ => process.is_reaped = true,
             }
-            process.is_reaped = true;
         }
     }
 
     /// Forgets what was reaped and is nobody's business any more.
     pub fn forget_reaped(&mut self) {
-        self.processes.retain(|_, process| !process.is_reaped || process.is_watched);
+        self.processes.retain(|_, process| !process.is_reaped || process.watched.is_some());
     }
 
     /// The next time anything ends.
     pub fn next_end(&self, now: Time) -> Option<Time> {
         let leader = |process: &Process| (!process.is_reaped).then_some(process.end?.0);
-        let ends =
-            self.processes.values().flat_map(|process| [leader(process), process.companion_end.flatten()]);
+        let ends = self.processes.values().flat_map(|process| {
+            [leader(process), process.companion_end.flatten(), process.stray_end.flatten()]
+        });
         ends.flatten().filter(|end| *end > now).min()
     }
 
@@ -165,12 +193,21 @@ impl Process {
             let (_, status) = self.end.filter(|(at, _)| *at <= now)?;
             return Some(Event::Exited { run, status });
         }
-        let is_alone = self.companion_end.is_none_or(|end| end.is_some_and(|at| at <= now));
-        (self.is_watched && is_alone).then_some(Event::GroupGone { run })
+        let remains = self.watched?;
+        let is_over = |end: Option<Option<Time>>| end.is_none_or(|end| end.is_some_and(|at| at <= now));
+        let is_alone = !remains.group || is_over(self.companion_end);
+        let is_stray_left = remains.strays && !is_over(self.stray_end);
+        match (is_alone, is_stray_left) {
+            (false, _) => None,
+            (true, true) => (!self.is_stray_told).then_some(Event::StraysFound { run, count: 1 }),
+            (true, false) => Some(Event::GroupGone { run }),
+        }
     }
 
     fn signal_leader(&mut self, now: Time, signal: Signal) {
         if signal == Signal::KILL {
+            // It ends as soon as it can; what comes after waits for nothing.
+            (self.nature.is_frozen, self.pending) = (false, None);
             self.end_by(now.max(self.unkillable_until), signal);
         } else if signal == Signal::CONT {
             self.nature.is_frozen = false;
@@ -191,12 +228,23 @@ impl Process {
     }
 
     fn signal_companion(&mut self, now: Time, signal: Signal) {
-        let (Some(companion), Some(end)) = (self.nature.companion, &mut self.companion_end) else { return };
-        let at = match companion.obeys_after {
-            _ if signal == Signal::KILL => Some(now.max(self.unkillable_until)),
-            Some(delay) if signal != Signal::CONT => Some(now + delay),
-            Some(_) | None => None,
-        };
-        *end = [*end, at].into_iter().flatten().min();
+        obey(now, self.nature.companion, &mut self.companion_end, self.unkillable_until, signal);
     }
+}
+
+/// A process beside the leader gets a signal: when it ends, or ended, may be earlier now.
+fn obey(
+    now: Time,
+    nature: Option<Companion>,
+    end: &mut Option<Option<Time>>,
+    unkillable_until: Time,
+    signal: Signal,
+) {
+    let (Some(nature), Some(end)) = (nature, end) else { return };
+    let at = match nature.obeys_after {
+        _ if signal == Signal::KILL => Some(now.max(unkillable_until)),
+        Some(delay) if signal != Signal::CONT => Some(now + delay),
+        Some(_) | None => None,
+    };
+    *end = [*end, at].into_iter().flatten().min();
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use taskmaster::config::{
-    Autorestart, Condition, Config, Dependency, Governance, Kind, ProgramSpec, RestartDelay, Source,
-    Template, parse,
+    Autorestart, Condition, Config, Dependency, Governance, KillStrays, Kind, ProgramSpec, RestartDelay,
+    Source, Template, parse,
 };
 use taskmaster::signal::Signal;
 use taskmaster::supervisor::ExitStatus;
@@ -86,6 +86,12 @@ fn draw_program(random: &mut Random, index: usize, plain: &ProgramSpec) -> Progr
         stoptime: random.pick(&[Duration::ZERO, SECOND, 4 * SECOND]),
         stopasgroup: random.percent(60),
         killasgroup: random.percent(60),
+        kill_strays: random.pick(&[
+            KillStrays::Stop,
+            KillStrays::Stop,
+            KillStrays::Always,
+            KillStrays::Never,
+        ]),
         priority: random.pick(&[1, 5, 5, 999]),
         restart_delay: draw_delay(random),
         governance: draw_governance(random, autorestart),
@@ -142,10 +148,15 @@ pub fn draw_nature(random: &mut Random, spec: &ProgramSpec) -> Nature {
         obeys_after: draw_obedience(random),
         is_frozen: random.percent(15),
         unkillable_for: if random.percent(10) { random.duration(30 * SECOND) } else { Duration::ZERO },
-        companion: random.percent(25).then(|| Companion {
-            life: random.percent(50).then(|| random.duration(8 * SECOND)),
-            obeys_after: draw_obedience(random),
-        }),
+        companion: random.percent(25).then(|| draw_companion(random)),
+        stray: random.percent(20).then(|| draw_companion(random)),
+    }
+}
+
+fn draw_companion(random: &mut Random) -> Companion {
+    Companion {
+        life: random.percent(50).then(|| random.duration(8 * SECOND)),
+        obeys_after: draw_obedience(random),
     }
 }
 
@@ -156,6 +167,7 @@ pub const CALM: Nature = Nature {
     is_frozen: false,
     unkillable_for: Duration::ZERO,
     companion: None,
+    stray: None,
 };
 
 fn draw_life(random: &mut Random, starttime: Duration) -> Option<(Duration, ExitStatus)> {

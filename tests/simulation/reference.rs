@@ -7,9 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskmaster::config::{Autorestart, Condition, Kind, ProgramSpec};
+use taskmaster::config::{Autorestart, Condition, KillStrays, Kind, ProgramSpec};
 use taskmaster::signal::Signal;
-use taskmaster::supervisor::{ExitStatus, Scope};
+use taskmaster::supervisor::{ExitStatus, Remains, Scope};
 use taskmaster::time::Time;
 
 pub struct Expected {
@@ -32,6 +32,10 @@ pub struct Expected {
     is_proven: bool,
     /// Its leader is reaped, but the group is to be gone as well.
     pub is_group_left: bool,
+    /// The group is what is left, or the first of it.
+    group_counts: bool,
+    /// It ends only to clear away what an exit left; what follows from that exit then.
+    outcome: Option<Outcome>,
     /// The end that was asked for.
     pub ending: Option<Ending>,
     retry_at: Option<Time>,
@@ -52,6 +56,13 @@ pub struct Expected {
     pub ends: Vec<(Time, ExitStatus)>,
 }
 
+#[derive(Clone, Copy)]
+enum Outcome {
+    Failed,
+    Ran(ExitStatus),
+    Done,
+}
+
 #[derive(Clone)]
 pub struct Ending {
     /// What the process was started by, if it was there when its end was decided: a reload may have
@@ -63,6 +74,8 @@ pub struct Ending {
     /// Its stopsignal was sent.
     is_asked: bool,
     pub is_killed: bool,
+    /// Only strays are left.
+    is_astray: bool,
     /// When its time began to run.
     pub asked_at: Time,
     /// There is no more patience.
@@ -85,6 +98,8 @@ impl Expected {
             is_proven: false,
             is_group_left: false,
             ending: None,
+            outcome: None,
+            group_counts: false,
             retry_at: None,
             failures: 0,
             tries: 0,
@@ -153,6 +168,7 @@ impl Expected {
         if self.is_at_rest() && self.rest == "EXITED" && !autostart {
             return false;
         }
+        self.outcome = None;
         if self.born.is_some() || self.is_handed_out {
             self.end(now);
         } else if !self.is_queued && self.ending.is_none() {
@@ -175,6 +191,7 @@ impl Expected {
 
     pub fn told_to_run(&mut self) {
         self.is_wanted = true;
+        self.outcome = None;
         self.tries = 0;
         if !self.is_occupied() && !self.is_queued {
             self.begin_anew();
@@ -216,6 +233,7 @@ impl Expected {
             due,
             is_asked: false,
             is_killed: false,
+            is_astray: false,
             asked_at: now,
             is_hard: false,
         });
@@ -241,6 +259,9 @@ impl Expected {
         };
         let rules = ending.rules.as_ref().unwrap_or(spec);
         let stopsignal = rules.stopsignal;
+        if ending.is_astray {
+            return Err(format!("{name}: SIG{signal} to a group that is gone"));
+        }
         let is_unasked = born.is_some() && !ending.is_asked && !ending.is_hard && !is_hard;
         let is_request = signal == stopsignal && !ending.is_asked && !is_hard;
         let to_group = match signal {
@@ -258,6 +279,53 @@ impl Expected {
             return Err(format!("{name}: SIG{signal} too early, or once too often"));
         }
         Ok(signal == Signal::KILL && stopsignal != Signal::KILL)
+    }
+
+    /// Its strays were found: they are asked to end, and get their own time.
+    pub fn strays_found(&mut self, now: Time, is_hard: bool) {
+        let due = if is_hard { now } else { now + self.spec.stoptime };
+        let since = self.ending.as_ref().map_or(now, |ending| ending.since);
+        self.ending = Some(Ending {
+            rules: None,
+            since,
+            due,
+            is_asked: false,
+            is_killed: false,
+            is_astray: true,
+            asked_at: now,
+            is_hard,
+        });
+    }
+
+    /// The supervisor signals the strays.
+    pub fn strays_signalled(&mut self, now: Time, signal: Signal, is_hard: bool) -> Result<(), String> {
+        let Self { spec, name, ending, is_group_left, group_counts, .. } = self;
+        let waits_for_strays = *is_group_left && !*group_counts && signal == Signal::KILL;
+        let Some(ending) = ending.as_mut().filter(|ending| ending.is_astray || waits_for_strays) else {
+            return Err(format!("{name}: SIG{signal} to strays that it does not have"));
+        };
+        if signal == spec.stopsignal && !ending.is_asked && !is_hard {
+            ending.is_asked = true;
+        } else if signal == Signal::KILL && ending.due <= now {
+            ending.is_killed = true;
+        } else if signal != Signal::CONT {
+            return Err(format!("{name}: SIG{signal} to strays too early, or once too often"));
+        }
+        Ok(())
+    }
+
+    /// What counts of what it leaves behind is watched, and nothing else.
+    pub fn may_be_watched(&self, remains: Remains) -> Result<(), String> {
+        let Self { spec, is_group_left, .. } = self;
+        let is_right = remains.group == spec.killasgroup
+            && remains.strays == (spec.kill_strays != KillStrays::Never)
+            && *is_group_left;
+        if is_right { Ok(()) } else { Err(format!("{}: {remains:?} is watched", self.name)) }
+    }
+
+    /// Strays that were found must have been told to end.
+    pub fn has_strays_unasked(&self) -> bool {
+        self.ending.as_ref().is_some_and(|ending| ending.is_astray && !ending.is_asked && !ending.is_killed)
     }
 
     /// A process that is to end must have been told so, unless others must end before.
@@ -329,28 +397,54 @@ impl Expected {
         }
         self.born = None;
         self.ends.push((now, status));
+        self.group_counts = self.spec.killasgroup;
+        let counts_strays = self.spec.kill_strays != KillStrays::Never;
         if let Some(ending) = self.ending.as_mut().filter(|it| !it.is_asked && !it.is_killed && !it.is_hard) {
             // It ended before it was asked to; the rest of its group has its time from now on.
             let rules = ending.rules.clone().unwrap_or(self.spec.clone());
             (ending.asked_at, ending.due) = (now, now + rules.stoptime);
-            ending.is_asked = !rules.stopasgroup;
+            ending.is_asked = !(rules.stopasgroup && self.group_counts);
         }
-        if self.ending.is_some() && self.spec.killasgroup {
+        if self.ending.is_some() && (self.spec.killasgroup || counts_strays) {
             self.is_group_left = true;
+            return;
         } else if self.ending.is_some() {
-            self.ended();
-        } else if self.is_proven {
-            self.ran(now, status);
-        } else if self.spec.governance.kind == Kind::Oneshot && self.is_expected(status) {
-            (self.rest, self.failures) = ("EXITED", 0);
+            return self.ended();
+        }
+        let is_success = self.spec.governance.kind == Kind::Oneshot && self.is_expected(status);
+        let outcome = match is_success {
+            _ if self.is_proven => Outcome::Ran(status),
+            true => Outcome::Done,
+            false => Outcome::Failed,
+        };
+        if self.spec.kill_strays == KillStrays::Always {
+            self.end(now);
+            // Only a group that counts, and gets stopsignals, is asked at once.
+            let is_asked = !(self.spec.killasgroup && self.spec.stopasgroup);
+            self.ending.iter_mut().for_each(|ending| ending.is_asked = is_asked);
+            (self.is_group_left, self.outcome) = (true, Some(outcome));
         } else {
-            self.failed(now);
+            self.conclude(now, outcome);
         }
     }
 
-    pub fn group_gone(&mut self) {
+    pub fn group_gone(&mut self, now: Time) {
         self.is_group_left = false;
-        self.ended();
+        match self.outcome.take() {
+            Some(outcome) => {
+                self.ending = None;
+                self.conclude(now, outcome);
+            }
+            None => self.ended(),
+        }
+    }
+
+    fn conclude(&mut self, now: Time, outcome: Outcome) {
+        match outcome {
+            Outcome::Failed => self.failed(now),
+            Outcome::Ran(status) => self.ran(now, status),
+            Outcome::Done => (self.rest, self.failures) = ("EXITED", 0),
+        }
     }
 
     pub fn time_passed(&mut self, now: Time) {
@@ -435,8 +529,9 @@ impl Expected {
             }
             self.restarts.push(now);
         }
+        let ended = self.ends.last().map_or(now, |(at, _)| *at);
         if let (Some(delay), Some(born)) = (self.spec.restart_delay, self.last_born)
-            && born + delay.max < now
+            && born + delay.max < ended
         {
             self.last_wait = None;
         }

@@ -156,7 +156,8 @@ impl Sequence<'_> {
             return Ok(());
         }
         let run = self.random.pick(&runs);
-        self.world.report_stale(match self.random.below(4) {
+        self.world.report_stale(match self.random.below(5) {
+            4 => Event::StraysFound { run, count: 1 },
             0 => Event::Exited { run, status: ExitStatus::Code(1) },
             1 => Event::GroupGone { run },
             2 => Event::Spawned { run, pid: u32::MAX },

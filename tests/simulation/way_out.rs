@@ -90,6 +90,7 @@ impl WayOut {
         let longest = expected.values().map(|instance| instance.spec.stoptime).max().unwrap_or_default();
         // Those that need each other end one after the other.
         let programs: BTreeSet<&str> = expected.values().map(|it| it.spec.name.as_str()).collect();
-        now + (longest + GRACE) * tiers.len() as u32 * programs.len().max(1) as u32
+        // Strays get a time of their own, counted from when they are found.
+        now + (longest + GRACE) * 2 * tiers.len() as u32 * programs.len().max(1) as u32
     }
 }

@@ -162,12 +162,16 @@ impl<'t> World<'t> {
     /// Reports an exit or the end of a group, as the kernel has it.
     pub fn report_end(&mut self, pid: u32, event: Event) -> Kept {
         let now = self.now;
-        self.kernel.reported(pid);
+        self.kernel.reported(pid, &event);
         if let Event::Exited { run, status } = event {
             self.expected_of(run)?.exited(now, status);
             self.note_failure(run);
         } else if let Event::GroupGone { run } = event {
-            self.expected_of(run)?.group_gone();
+            self.expected_of(run)?.group_gone(now);
+            self.note_failure(run);
+        } else if let Event::StraysFound { run, .. } = event {
+            let is_hard = self.way_out.is_hard() || self.quit.is_some();
+            self.expected_of(run)?.strays_found(now, is_hard);
         }
         self.handle(event)
     }
@@ -317,7 +321,17 @@ impl<'t> World<'t> {
     fn carry_out(&mut self, action: Action) -> Kept {
         match action {
             Action::Signal { run, pid, signal, scope } => self.signal(run, pid, signal, scope),
-            Action::WatchGroup { run, pid } => self.kernel.watch(run, pid),
+            Action::WatchGroup { run, pid, remains } => {
+                self.expected_of(run)?.may_be_watched(remains)?;
+                self.kernel.watch(run, pid, remains)
+            }
+            Action::SignalStrays { run, signal } => {
+                let now = self.now;
+                self.way_out.may_end(now, run.instance, &mut self.expected)?;
+                let is_hard = self.way_out.is_hard() || self.quit.is_some();
+                self.expected_of(run)?.strays_signalled(now, signal, is_hard)?;
+                self.kernel.signal_strays(now, run, signal)
+            }
             Action::Reply { request, line } => {
                 let expected = &self.expected;
                 let is_wanted = |name: &str| expected.values().any(|it| it.name == name && it.is_wanted);
@@ -391,6 +405,9 @@ impl<'t> World<'t> {
             }
             if state == State::Starting(Launch::Held) && self.missing(*key).is_none() {
                 return broken("waits, but all that it needs is there");
+            }
+            if expected.has_strays_unasked() {
+                return broken("has strays that were sent nothing");
             }
             if expected.waits_to_be_asked() && !self.is_needed_by_the_ending(*key, true) {
                 return broken("is to end, but was sent nothing");

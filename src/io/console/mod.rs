@@ -262,6 +262,7 @@ impl Console {
         }
         if let Some(terminal) = &mut self.terminal {
             terminal.continued();
+            self.input.mark_readable();
         }
         if let Some(screen) = &mut self.screen {
             screen.forget();

@@ -1,19 +1,25 @@
 //! Child output: pipes in, log files out.
 //!
-//! - `pipes`: reads what children write; `pace`: how fast each of them is; `stream`: where it goes
-//! - `sinks`: one writer for each log file; `voices`: our own standard streams (`inherit`)
+//! - `pipes`: reads what children write; `pace`: how fast each of them is; `large`: room for fast ones
+//! - `stream`: where it goes
+//! - `sinks`: one writer for each log file; `sink`: such a writer; `tally`: what was written and lost
+//! - `voices`: our own standard streams (`inherit`)
 //! - `format`: what a line looks like there; `recent`: the last lines, in memory
 
 mod format;
+mod large;
 mod pace;
 mod pipes;
 mod recent;
+mod sink;
 mod sinks;
 mod stream;
 pub(crate) mod tail;
+mod tally;
 mod voices;
 
 pub(crate) use format::Style;
 pub(crate) use pipes::Pipes;
 pub(crate) use stream::{LogRules, Stream};
+pub(crate) use tally::Counts;
 pub(crate) use voices::Voice;

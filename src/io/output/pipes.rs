@@ -4,6 +4,8 @@
 //! and may hold more goes to the back of the ready queue, so that a firehose starves nobody. A pipe
 //! whose destination takes nothing is parked unread: its child waits, as at any full pipe.
 
+mod last_words;
+
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, PipeReader, Read};
 use std::os::fd::OwnedFd;
@@ -11,13 +13,15 @@ use std::path::{Path, PathBuf};
 
 use mio::unix::pipe::Receiver;
 use mio::{Interest, Registry};
-use nix::fcntl::{FcntlArg, fcntl};
 
 use super::format::Style;
+use super::large::{LARGE_PIPE_BYTES, LargePipes};
 use super::pace::{Pace, REST};
 use super::recent::Recent;
-use super::sinks::{Counts, Sinks};
+use super::sink::Writer;
+use super::sinks::Sinks;
 use super::stream::{Destination, LogRules, Out, Stream};
+use super::tally::Counts;
 use super::voices::{Voice, Voices};
 use crate::config::Rotation;
 use crate::io::token::Source;
@@ -26,14 +30,7 @@ use crate::time::Time;
 use crate::timers::Timers;
 
 /// One read, and so one pipe's share of a turn: what a pipe holds that was made larger.
-const READ_BYTES: usize = 256 * 1024;
-/// The size of the pipe of a child that keeps its pipe full.
-const LARGE_PIPE_BYTES: usize = READ_BYTES;
-/// Pipes that are made larger at most: a user has 64 MiB of them in all (pipe(7)).
-const LARGE_PIPES_MAX: u32 = 64;
-/// What is read at most from the pipe of a process that has ended: the largest pipe the kernel gives
-/// an ordinary user (/proc/sys/fs/pipe-max-size). More can only come from a process that lives on.
-const LAST_WORDS_BYTES_MAX: usize = 1024 * 1024;
+const READ_BYTES: usize = LARGE_PIPE_BYTES;
 /// The longest line that is kept together where lines are kept whole. What is longer is cut into
 /// lines of this length.
 const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -52,7 +49,7 @@ pub(crate) struct Pipes {
     buffer: Box<[u8]>,
     /// Lines as they are to be written, where that is not as they came.
     dressed: Vec<u8>,
-    large_pipes: u32,
+    large_pipes: LargePipes,
     /// What was kept of pipes that ended before their process was reaped.
     last_words: HashMap<Key, Box<Recent>>,
     /// The time of this turn.
@@ -61,6 +58,8 @@ pub(crate) struct Pipes {
 
 struct Pipe {
     receiver: Receiver,
+    /// Whose output it is.
+    instance: Key,
     stream: Stream,
     is_queued: bool,
     /// Whether poll tells of it; not while it rests.
@@ -70,6 +69,7 @@ struct Pipe {
     recent: Option<Box<Recent>>,
     /// Its process has been reaped; whoever still holds it was left behind.
     is_bereaved: bool,
+    is_large: bool,
     pace: Pace,
 }
 
@@ -92,7 +92,7 @@ impl Pipes {
             rests: Timers::new(),
             buffer: vec![0; LINE_BYTES_MAX + READ_BYTES].into_boxed_slice(),
             dressed: Vec::new(),
-            large_pipes: 0,
+            large_pipes: LargePipes::default(),
             last_words: HashMap::new(),
             now: Time::ZERO,
         }
@@ -133,15 +133,23 @@ impl Pipes {
     }
 
     /// Copies from `reader`, which must be non-blocking, to `stream` until it ends.
-    pub(crate) fn add(&mut self, registry: &Registry, reader: PipeReader, stream: Stream) -> io::Result<Key> {
+    pub(crate) fn add(
+        &mut self,
+        registry: &Registry,
+        reader: PipeReader,
+        stream: Stream,
+        instance: Key,
+    ) -> io::Result<Key> {
         let key = self.pipes.insert(Pipe {
             receiver: Receiver::from(OwnedFd::from(reader)),
+            instance,
             stream,
             is_queued: false,
             is_polled: true,
             remainder: Vec::new(),
             recent: None,
             is_bereaved: false,
+            is_large: false,
             pace: Pace::default(),
         });
         if let Some(pipe) = self.pipes.get_mut(key)
@@ -285,56 +293,15 @@ impl Pipes {
 
     /// A child that fills its pipe faster than we are there gets a larger one, while there are some.
     fn enlarge(&mut self, key: Key) {
-        let Some(pipe) = self.pipes.get(key).filter(|_| self.large_pipes < LARGE_PIPES_MAX) else { return };
-        match fcntl(&pipe.receiver, FcntlArg::F_SETPIPE_SZ(LARGE_PIPE_BYTES as i32)) {
-            Ok(_) => self.large_pipes += 1,
-            // Beyond what the user may have: nobody needs to ask again.
-            Err(_) => self.large_pipes = LARGE_PIPES_MAX,
+        if let Some(pipe) = self.pipes.get_mut(key).filter(|pipe| !pipe.is_large) {
+            pipe.is_large = self.large_pipes.enlarge(&pipe.receiver, self.now);
         }
-    }
-
-    /// The last words of a process that has been reaped: all that it wrote is in the pipe by now.
-    /// The pipe may stay open, if a process that it left behind holds it. Gives the last lines of the
-    /// stream, where they are kept.
-    pub(crate) fn drain(&mut self, registry: &Registry, key: Key) -> Vec<String> {
-        match self.pipes.get_mut(key) {
-            Some(pipe) => pipe.is_bereaved = true,
-            // Its end was seen before that of its process.
-            None => return self.last_words.remove(&key).map_or_else(Vec::new, |recent| recent.lines()),
-        }
-        let mut total = 0;
-        while total < LAST_WORDS_BYTES_MAX && !self.is_held_back(key) {
-            match self.read_once(key) {
-                Outcome::Data(count) => total += count,
-                Outcome::Drained => return self.recent_lines(key),
-                Outcome::Ended => {
-                    let lines = self.recent_lines(key);
-                    self.end(registry, key);
-                    return lines;
-                }
-            }
-        }
-        self.mark_ready(key);
-        self.recent_lines(key)
     }
 
     /// The last lines of a stream, oldest first; none where they are not kept.
     pub(crate) fn recent_lines(&self, key: Key) -> Vec<String> {
         let recent = self.pipes.get(key).and_then(|pipe| pipe.recent.as_ref());
         recent.map_or_else(Vec::new, |recent| recent.lines())
-    }
-
-    /// Takes what all pipes hold, before we leave.
-    pub(crate) fn drain_all(&mut self, registry: &Registry) {
-        self.sinks.hold_nothing_back();
-        let keys: Vec<Key> = self.pipes.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            self.drain(registry, key);
-            if self.pipes.get(key).is_some() {
-                self.end(registry, key);
-            }
-        }
-        self.voices.finish();
     }
 
     /// Opens every log file anew.
@@ -356,12 +323,14 @@ impl Pipes {
         }
     }
 
-    /// What the log file of a pipe has taken and lost since it was opened.
-    pub(crate) fn counts(&self, key: Key) -> Counts {
-        match self.pipes.get(key).map(|pipe| pipe.stream.destination) {
-            Some(Destination::Sink(sink)) => self.sinks.counts(sink),
-            Some(Destination::Voice(_) | Destination::Nowhere) | None => Counts::default(),
-        }
+    /// What the logs of an instance have taken and lost since we were started.
+    pub(crate) fn counts(&self, instance: Key) -> Counts {
+        self.sinks.counts(instance)
+    }
+
+    /// Forgets the counts of instances that there are no more.
+    pub(crate) fn keep_counts(&mut self, is_there: impl Fn(Key) -> bool) {
+        self.sinks.keep_counts(is_there);
     }
 
     /// What programs say to a terminal that has a console goes through the console from now on.
@@ -420,7 +389,8 @@ impl Pipes {
             pipe.recent.get_or_insert_default().note(new);
         }
         pipe.remainder.clear();
-        let mut out = Out { sinks, voices, dressed, now: *now, stream: &pipe.stream, pipe: key };
+        let writer = Writer { pipe: key, instance: pipe.instance };
+        let mut out = Out { sinks, voices, dressed, now: *now, stream: &pipe.stream, writer };
         if !pipe.stream.keeps_lines_whole(out.sinks) {
             return out.write(data);
         }
@@ -439,6 +409,9 @@ impl Pipes {
 
     fn end(&mut self, registry: &Registry, key: Key) {
         let Some(mut pipe) = self.pipes.remove(key) else { return };
+        if pipe.is_large {
+            self.large_pipes.give_back();
+        }
         self.rests.set(key.index(), None);
         if let Some(recent) = pipe.recent.take().filter(|_| !pipe.is_bereaved) {
             self.last_words.insert(key, recent);
@@ -446,7 +419,8 @@ impl Pipes {
         if !pipe.remainder.is_empty() {
             pipe.remainder.push(b'\n');
             let Pipes { sinks, voices, dressed, now, .. } = self;
-            let mut out = Out { sinks, voices, dressed, now: *now, stream: &pipe.stream, pipe: key };
+            let writer = Writer { pipe: key, instance: pipe.instance };
+            let mut out = Out { sinks, voices, dressed, now: *now, stream: &pipe.stream, writer };
             out.write_lines(&pipe.remainder);
         }
         if pipe.is_polled {

@@ -5,15 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::sink::{Sink, Writer};
+use super::tally::{Counts, Tally};
 use crate::config::{LogFull, Rotation};
-use crate::io::log_file::{FileId, LogFile, Unwritten};
-use crate::io::reason::reason;
+use crate::io::log_file::{FileId, LogFile};
 use crate::slots::{Key, Slots};
 use crate::time::Time;
 
-/// How long a write lets us believe that the path still leads to the file: looking costs a system
-/// call, and a file that was moved away by hand is missed by nobody for a second.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait before a disk that was full is tried again, where programs wait for it.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -23,6 +21,9 @@ pub(super) struct Sinks {
     sinks: Slots<Sink>,
     by_path: HashMap<PathBuf, Key>,
     by_id: HashMap<FileId, Key>,
+    /// Keys of sinks that were found to be the same file as another one, and that one's.
+    merged: HashMap<Key, Key>,
+    tally: Tally,
     /// How many sinks hold something back.
     held_back: usize,
     retry_at: Option<Time>,
@@ -30,34 +31,6 @@ pub(super) struct Sinks {
     watched: HashMap<PathBuf, usize>,
     /// Watched paths that were written to since they were last asked for.
     news: Vec<PathBuf>,
-}
-
-struct Sink {
-    log_file: LogFile,
-    /// Pipes that write here.
-    users: usize,
-    /// The pipe that wrote the beginning of a line that has not ended yet.
-    open_line: Option<Key>,
-    full: LogFull,
-    /// Why the disk takes nothing, since when it does not.
-    refused: Option<Refused>,
-    /// With `log_full: block`: what the disk has refused and is to take yet.
-    held: Vec<u8>,
-    looked_at: Time,
-    is_watched: bool,
-    counts: Counts,
-}
-
-struct Refused {
-    why: String,
-    lost_bytes: u64,
-}
-
-/// What a log file has taken and lost since it was opened, in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) written: u64,
-    pub(crate) dropped: u64,
 }
 
 impl Sinks {
@@ -93,19 +66,27 @@ impl Sinks {
 
     /// One user less; the last one closes the file.
     pub(super) fn close(&mut self, key: Key) {
+        let key = self.present(key);
         let Some(sink) = self.sinks.get_mut(key) else { return };
         sink.users -= 1;
         if sink.users == 0 {
-            if !sink.held.is_empty() {
+            if sink.holds_back() {
                 // The last try: nobody comes back for it.
                 sink.full = LogFull::Drop;
-                sink.append_held();
+                sink.append_held(&mut self.tally);
                 self.held_back -= 1;
             }
             self.sinks.remove(key);
             self.by_path.retain(|_, other| *other != key);
             self.by_id.retain(|_, other| *other != key);
+            self.merged.retain(|_, other| *other != key);
         }
+    }
+
+    /// The key of the sink that this key means by now.
+    pub(super) fn present(&self, key: Key) -> Key {
+        // Nearly always there is none.
+        if self.merged.is_empty() { key } else { self.merged.get(&key).copied().unwrap_or(key) }
     }
 
     /// Sets when the file of this path is rotated, if it is open.
@@ -118,28 +99,21 @@ impl Sinks {
 
     /// Whether several pipes write here.
     pub(super) fn is_shared(&self, key: Key) -> bool {
-        self.sinks.get(key).is_some_and(|sink| sink.users > 1)
+        self.sinks.get(self.present(key)).is_some_and(|sink| sink.users > 1)
     }
 
     /// Whether nothing more should be written for now.
     pub(super) fn holds_back(&self, key: Key) -> bool {
-        self.held_back > 0 && self.sinks.get(key).is_some_and(|sink| !sink.held.is_empty())
+        self.held_back > 0 && self.sinks.get(self.present(key)).is_some_and(Sink::holds_back)
     }
 
-    /// Appends what `pipe` delivered. A line that another pipe left open is ended first, so that no
-    /// line is a mixture of two.
-    pub(super) fn write(&mut self, key: Key, pipe: Key, data: &[u8], now: Time) {
+    /// Appends what a pipe delivered.
+    pub(super) fn write(&mut self, key: Key, writer: Writer, data: &[u8], now: Time) {
+        let key = self.present(key);
         let Some(sink) = self.sinks.get_mut(key) else { return };
-        let held_back = !sink.held.is_empty();
-        if now - sink.looked_at >= LOOK_EVERY {
-            sink.look(now);
-        }
-        if sink.open_line.is_some_and(|owner| owner != pipe) {
-            sink.append(b"\n");
-        }
-        sink.append(data);
-        sink.open_line = (data.last() != Some(&b'\n')).then_some(pipe);
-        if !held_back && !sink.held.is_empty() {
+        let held_back = sink.holds_back();
+        sink.write(writer, data, now, &mut self.tally);
+        if !held_back && sink.holds_back() {
             self.held_back += 1;
             self.retry_at = Some(now + RETRY_AFTER);
         }
@@ -149,14 +123,34 @@ impl Sinks {
         self.keep_identity(key);
     }
 
-    /// A rotation or a reopening leads to another file of the same name.
+    /// Counts what was read from a pipe, but not for the log.
+    pub(super) fn lose(&mut self, key: Key, instance: Key, bytes: u64) {
+        if let Some(sink) = self.sinks.get_mut(self.present(key)) {
+            sink.lose(instance, bytes, &mut self.tally);
+        }
+    }
+
+    /// A rotation or a reopening leads to another file of the same name. If that is one that another
+    /// sink writes to already (somebody has made a link of it), they become one.
     fn keep_identity(&mut self, key: Key) {
         let Some(sink) = self.sinks.get_mut(key) else { return };
-        let id = sink.log_file.id();
-        if sink.log_file.take_identity_change() {
-            self.by_id.retain(|_, other| *other != key);
-            self.by_id.insert(id, key);
+        if !sink.log_file.take_identity_change() {
+            return;
         }
+        let id = sink.log_file.id();
+        self.by_id.retain(|_, other| *other != key);
+        let heir = *self.by_id.entry(id).or_insert(key);
+        if heir == key {
+            return;
+        }
+        let Some(mut sink) = self.sinks.remove(key) else { return };
+        let Some(other) = self.sinks.get_mut(heir) else { return };
+        let held_back = usize::from(sink.holds_back()) + usize::from(other.holds_back());
+        other.take_over(&mut sink);
+        self.held_back = self.held_back + usize::from(other.holds_back()) - held_back;
+        let keys = self.by_path.values_mut().chain(self.merged.values_mut());
+        keys.filter(|other| **other == key).for_each(|other| *other = heir);
+        self.merged.insert(key, heir);
     }
 
     /// When [`Sinks::retry`] is to be called; never while all is well.
@@ -171,11 +165,11 @@ impl Sinks {
         }
         let before = self.held_back;
         let keys: Vec<Key> =
-            self.sinks.iter().filter(|(_, sink)| !sink.held.is_empty()).map(|(key, _)| key).collect();
+            self.sinks.iter().filter(|(_, sink)| sink.holds_back()).map(|(key, _)| key).collect();
         for key in keys {
             let Some(sink) = self.sinks.get_mut(key) else { continue };
-            sink.append_held();
-            self.held_back -= usize::from(sink.held.is_empty());
+            sink.append_held(&mut self.tally);
+            self.held_back -= usize::from(!sink.holds_back());
             self.keep_identity(key);
         }
         self.retry_at = (self.held_back > 0).then(|| now + RETRY_AFTER);
@@ -188,8 +182,8 @@ impl Sinks {
         for key in keys {
             let Some(sink) = self.sinks.get_mut(key) else { continue };
             sink.full = LogFull::Drop;
-            if !sink.held.is_empty() {
-                sink.append_held();
+            if sink.holds_back() {
+                sink.append_held(&mut self.tally);
             }
         }
         self.held_back = 0;
@@ -198,17 +192,17 @@ impl Sinks {
 
     /// What keeps this file from taking output, if anything does.
     pub(super) fn trouble(&self, key: Key) -> Option<String> {
-        let sink = self.sinks.get(key)?;
-        let Refused { why, lost_bytes } = sink.refused.as_ref()?;
-        Some(match sink.full {
-            LogFull::Drop => format!("its log cannot be written ({why}): {lost_bytes} bytes lost"),
-            LogFull::Block => format!("its log cannot be written ({why}): output waits"),
-        })
+        self.sinks.get(self.present(key))?.trouble()
     }
 
-    /// What each open file has taken and lost.
-    pub(super) fn counts(&self, key: Key) -> Counts {
-        self.sinks.get(key).map_or(Counts::default(), |sink| sink.counts)
+    /// What the logs of an instance have taken and lost.
+    pub(super) fn counts(&self, instance: Key) -> Counts {
+        self.tally.of(instance)
+    }
+
+    /// Forgets the counts of instances that there are no more.
+    pub(super) fn keep_counts(&mut self, is_there: impl Fn(Key) -> bool) {
+        self.tally.keep(is_there);
     }
 
     /// Opens every path anew (SIGUSR2), for log files that were moved away.
@@ -248,76 +242,5 @@ impl Sinks {
     /// several names lead to is named by the one that it was opened with.
     pub(super) fn take_news(&mut self) -> Vec<PathBuf> {
         std::mem::take(&mut self.news)
-    }
-}
-
-impl Sink {
-    fn new(log_file: LogFile) -> Sink {
-        Sink {
-            log_file,
-            users: 0,
-            open_line: None,
-            full: LogFull::Drop,
-            refused: None,
-            held: Vec::new(),
-            looked_at: Time::ZERO,
-            is_watched: false,
-            counts: Counts::default(),
-        }
-    }
-
-    fn look(&mut self, now: Time) {
-        self.looked_at = now;
-        if let Err(error) = self.log_file.look() {
-            log::debug!("a log file is not where it was, and a new one cannot be opened: {error}");
-        }
-    }
-
-    fn append_held(&mut self) {
-        let held = std::mem::take(&mut self.held);
-        self.append(&held);
-    }
-
-    /// The disk may refuse; that is said once. Then the loss is counted and every later piece is a new
-    /// try, or what was refused is held until it is taken.
-    fn append(&mut self, data: &[u8]) {
-        if !self.held.is_empty() {
-            // Only what cannot wait in a pipe comes here: the end of a line, last words.
-            return self.held.extend_from_slice(data);
-        }
-        match self.log_file.append(data) {
-            Ok(()) => {
-                self.counts.written += data.len() as u64;
-                if !data.is_empty()
-                    && let Some(Refused { lost_bytes, .. }) = self.refused.take()
-                {
-                    let path = self.log_file.path().display();
-                    log::warn!("{path} can be written again; {lost_bytes} bytes were lost");
-                }
-            }
-            Err(unwritten) => self.refuse(data, &unwritten),
-        }
-    }
-
-    fn refuse(&mut self, data: &[u8], unwritten: &Unwritten) {
-        let why = reason(&unwritten.error);
-        let bytes = unwritten.bytes as u64;
-        self.counts.written += data.len() as u64 - bytes;
-        if self.refused.is_none() {
-            let what = match self.full {
-                LogFull::Drop => "output is dropped",
-                LogFull::Block => "output waits",
-            };
-            log::error!("{} cannot be written, {what}: {why}", self.log_file.path().display());
-        }
-        let refused = self.refused.get_or_insert(Refused { why: String::new(), lost_bytes: 0 });
-        refused.why = why;
-        match self.full {
-            LogFull::Drop => {
-                refused.lost_bytes += bytes;
-                self.counts.dropped += bytes;
-            }
-            LogFull::Block => self.held.extend_from_slice(&data[data.len() - unwritten.bytes..]),
-        }
     }
 }

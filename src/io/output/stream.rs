@@ -1,6 +1,7 @@
 //! Where the data of a pipe goes, and how it is written there.
 
 use super::format::Style;
+use super::sink::Writer;
 use super::sinks::Sinks;
 use super::voices::{Voice, Voices};
 use crate::config::{LogFull, Rotation};
@@ -56,7 +57,7 @@ pub(super) struct Out<'a> {
     pub(super) dressed: &'a mut Vec<u8>,
     pub(super) now: Time,
     pub(super) stream: &'a Stream,
-    pub(super) pipe: Key,
+    pub(super) writer: Writer,
 }
 
 impl Out<'_> {
@@ -75,7 +76,7 @@ impl Out<'_> {
     /// Writes bytes as they are.
     pub(super) fn write(&mut self, data: &[u8]) {
         match self.stream.destination {
-            Destination::Sink(sink) => self.sinks.write(sink, self.pipe, data, self.now),
+            Destination::Sink(sink) => self.sinks.write(sink, self.writer, data, self.now),
             Destination::Voice(voice) => self.voices.say(voice, data),
             Destination::Nowhere => {}
         }

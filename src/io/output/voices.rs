@@ -16,7 +16,8 @@ use crate::io::token::Source;
 
 /// With more than this waiting to be written, programs wait.
 const QUEUE_BYTES_MAX: usize = 64 * 1024;
-/// Lines that wait for the console; what is beyond is dropped, as a terminal scrolls it away anyhow.
+/// Lines that wait for the console; what is beyond is left out and counted, as a terminal scrolls it
+/// away anyhow.
 const CONSOLE_LINES_MAX: usize = 1000;
 
 /// How long the last words may take.
@@ -41,6 +42,7 @@ pub(super) struct Voices {
 #[derive(Default)]
 struct ConsoleLines {
     lines: Vec<String>,
+    left_out: usize,
     is_stderr_a_terminal: bool,
 }
 
@@ -48,12 +50,12 @@ impl Voices {
     /// From now on, what goes to the console's terminal is handed out by [`Voices::take_lines`].
     pub(super) fn speak_through_console(&mut self) {
         let is_stderr_a_terminal = io::IsTerminal::is_terminal(&io::stderr());
-        self.console = Some(ConsoleLines { lines: Vec::new(), is_stderr_a_terminal });
+        self.console = Some(ConsoleLines { is_stderr_a_terminal, ..ConsoleLines::default() });
     }
 
     /// What programs have said to the console's terminal, in whole lines.
     pub(super) fn take_lines(&mut self) -> Vec<String> {
-        self.console.as_mut().map_or_else(Vec::new, |console| std::mem::take(&mut console.lines))
+        self.console.as_mut().map_or_else(Vec::new, ConsoleLines::take)
     }
 
     /// Whether nothing more should be said for now.
@@ -70,10 +72,7 @@ impl Voices {
         let goes_through_console =
             |console: &&mut ConsoleLines| voice == Voice::Stdout || console.is_stderr_a_terminal;
         if let Some(console) = self.console.as_mut().filter(goes_through_console) {
-            let room = CONSOLE_LINES_MAX.saturating_sub(console.lines.len());
-            let text = String::from_utf8_lossy(lines);
-            console.lines.extend(text.lines().take(room).map(str::to_owned));
-            return;
+            return console.add(lines);
         }
         let own = |voice| match voice {
             Voice::Stdout => io::stdout().as_fd().try_clone_to_owned(),
@@ -102,5 +101,41 @@ impl Voices {
                 log::warn!("a standard stream is gone, what programs say to it is dropped: {error}");
             }
         }
+    }
+}
+
+impl ConsoleLines {
+    fn add(&mut self, lines: &[u8]) {
+        let text = String::from_utf8_lossy(lines);
+        let mut lines = text.lines();
+        let room = CONSOLE_LINES_MAX.saturating_sub(self.lines.len());
+        self.lines.extend(lines.by_ref().take(room).map(str::to_owned));
+        self.left_out += lines.count();
+    }
+
+    fn take(&mut self) -> Vec<String> {
+        let mut lines = std::mem::take(&mut self.lines);
+        let left_out = std::mem::take(&mut self.left_out);
+        if left_out > 0 {
+            lines.push(format!("({left_out} lines of programs are left out here: they come too fast)"));
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_console_does_not_get_is_counted_and_told() {
+        let mut voices = Voices { console: Some(ConsoleLines::default()), ..Voices::default() };
+        voices.say(Voice::Stdout, "w:0 | x\n".repeat(CONSOLE_LINES_MAX - 1).as_bytes());
+        voices.say(Voice::Stdout, b"w:0 | last\nw:0 | y\nw:0 | y\n");
+        let lines = voices.take_lines();
+        let told = "(2 lines of programs are left out here: they come too fast)";
+        assert_eq!(lines[CONSOLE_LINES_MAX - 1..], ["w:0 | last", told]);
+        voices.say(Voice::Stdout, b"w:0 | z\n");
+        assert_eq!(voices.take_lines(), ["w:0 | z"]);
     }
 }

@@ -28,11 +28,11 @@ impl Environment {
         Environment { inherited: std::env::vars_os().filter_map(variable).collect() }
     }
 
-    /// Runs `spawn`, whose child gets what is inherited and `own`: names and values, of which the
+    /// Runs `spawn`, whose child gets what is inherited, unless that `is_cleared`, and `own`: names and values, of which the
     /// last of a name counts.
-    pub(super) fn with<T>(&self, own: &[(&str, String)], spawn: impl FnOnce() -> T) -> T {
+    pub(super) fn with<T>(&self, own: &[(&str, String)], is_cleared: bool, spawn: impl FnOnce() -> T) -> T {
         let own_variables = variables(own);
-        let inherited = self.inherited.iter().filter(|variable| !is_replaced(variable, own));
+        let inherited = self.inherited.iter().filter(|variable| !is_cleared && !is_replaced(variable, own));
         let block: Vec<*const c_char> =
             inherited.chain(&own_variables).map(|variable| variable.as_ptr()).chain([ptr::null()]).collect();
         let _restored_at_the_end = Borrowed::set(&block);

@@ -20,10 +20,13 @@ use super::environment::Environment;
 use super::failure::explain;
 use super::leaks;
 use super::limits::FileLimit;
+use super::run_id::{self, RunIds};
 use super::seats::Seats;
+use super::transition;
 use crate::config::{Output, ProgramSpec};
 use crate::io::program_path::find_program;
 use crate::io::reason::reason;
+use crate::supervisor::Run;
 
 /// Starts processes.
 pub(crate) struct Launcher {
@@ -31,6 +34,7 @@ pub(crate) struct Launcher {
     limit: FileLimit,
     seats: Seats,
     environment: Environment,
+    run_ids: RunIds,
 }
 
 /// A process that was started, and our ends of its pipes.
@@ -54,7 +58,7 @@ struct ChildStreams {
 }
 
 impl Launcher {
-    pub(crate) fn new(limit: FileLimit) -> io::Result<Launcher> {
+    pub(crate) fn new(limit: FileLimit, run_ids: RunIds) -> io::Result<Launcher> {
         if let Err(error) = leaks::withhold() {
             log::warn!("programs may inherit descriptors that were leaked to us: {error}");
         }
@@ -64,6 +68,7 @@ impl Launcher {
             environment: Environment::inherit(),
             null,
             limit,
+            run_ids,
         })
     }
 
@@ -71,20 +76,20 @@ impl Launcher {
     ///
     /// # Errors
     /// What could not be done, and why, in words for the user.
-    pub(crate) fn spawn(&mut self, program: &ProgramSpec, number: u32) -> Result<Spawned, String> {
-        let spawned = self.start(program, number);
+    pub(crate) fn spawn(&mut self, program: &ProgramSpec, number: u32, run: Run) -> Result<Spawned, String> {
+        let spawned = self.start(program, number, run);
         self.seats.refill(&self.null);
         spawned
     }
 
-    fn start(&mut self, program: &ProgramSpec, number: u32) -> Result<Spawned, String> {
+    fn start(&mut self, program: &ProgramSpec, number: u32, run: Run) -> Result<Spawned, String> {
         let (streams, child) =
             self.open_streams(program).map_err(|error| format!("no pipe: {}", reason(&error)))?;
         let expand = |template: &crate::config::Template| template.expand(&program.name, number);
         let workingdir = PathBuf::from(expand(&program.workingdir));
         let words: Vec<String> = program.cmd.iter().map(expand).collect();
-        let mut env: Vec<(&str, String)> =
-            program.env.iter().map(|(name, value)| (name.as_str(), expand(value))).collect();
+        let mut env = environment_of(program);
+        env.extend(program.env.iter().map(|(name, value)| (name.as_str(), expand(value))));
         let path = env.iter().rev().find(|(name, _)| *name == "PATH").map(|(_, path)| OsString::from(path));
         let path = path.or_else(|| std::env::var_os("PATH"));
         let Some(file) = find_program(&words[0], path.as_deref(), &workingdir) else {
@@ -101,14 +106,18 @@ impl Launcher {
         env.push(("TASKMASTER_PROGRAM_NAME", program.name.clone()));
         env.push(("TASKMASTER_PROCESS_NUM", number.to_string()));
         env.push(("TASKMASTER_PROCESS_NAME", format!("{}:{number}", program.name)));
+        env.push((run_id::VARIABLE, self.run_ids.of(run)));
+        transition::arrange(&mut command, &program.identity);
         command.stdin(child.stdin).stdout(child.stdout).stderr(child.stderr);
 
         let spawn = || self.limit.with_inherited(|| command.spawn());
-        let spawned = with_umask(program.umask, || self.environment.with(&env, spawn));
+        let spawned =
+            with_umask(program.umask, || self.environment.with(&env, program.identity.clear_env, spawn));
         match spawned {
             // The handle has nothing to clean up: reaping is the process table's.
             Ok(child) => Ok(Spawned { pid: child.id(), streams }),
-            Err(error) => Err(explain(&error, &words[0], Some(Path::new(&file)), &workingdir)),
+            Err(error) => Err(transition::explain(&error)
+                .unwrap_or_else(|| explain(&error, &words[0], Some(Path::new(&file)), &workingdir))),
         }
     }
 
@@ -149,6 +158,16 @@ impl Launcher {
         };
         Ok((ours, ChildStreams { stdin: seated(null()?)?, stdout, stderr }))
     }
+}
+
+/// What a program has by who it is and by its files, before its own `env`.
+fn environment_of(program: &ProgramSpec) -> Vec<(&str, String)> {
+    let identity = &program.identity;
+    let user = identity.user.iter().flat_map(|user| {
+        [("HOME", &user.home), ("USER", &user.name), ("LOGNAME", &user.name), ("SHELL", &user.shell)]
+    });
+    let files = identity.env_file.iter().map(|(name, value)| (name.as_str(), value));
+    user.chain(files).map(|(name, value)| (name, value.clone())).collect()
 }
 
 /// A pipe of which only our end is non-blocking. A child whose stdout is non-blocking loses output

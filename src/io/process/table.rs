@@ -10,16 +10,18 @@ use std::io;
 
 use nix::libc;
 
+use super::run_id::RunIds;
+use super::strays::{Look, Strays};
 use crate::signal::Signal;
 use crate::slots::Key;
-use crate::supervisor::{ExitStatus, Run, Scope};
+use crate::supervisor::{ExitStatus, Remains, Run, Scope};
 
 /// Processes that we started and have not reaped, and groups that are to be seen gone.
-#[derive(Default)]
 pub(crate) struct Processes {
     leaders: HashMap<u32, Leader>,
     /// Groups whose leader is reaped, by their id.
-    groups: HashMap<u32, Run>,
+    groups: HashMap<u32, (Run, Remains)>,
+    strays: Strays,
 }
 
 struct Leader {
@@ -36,14 +38,25 @@ pub(crate) struct Reaped {
     pub(crate) pipes: [Option<Key>; 2],
 }
 
+/// What is left of a run whose leader is reaped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    Nothing(Run),
+    /// So many processes outside its group that were not known before.
+    Strays {
+        run: Run,
+        count: u32,
+    },
+}
+
 impl Processes {
     /// Makes us the parent of every orphan among our descendants, so that the last process of a
     /// group tells us its end, whoever started it (prctl(2), PR_SET_CHILD_SUBREAPER).
-    pub(crate) fn new() -> Processes {
+    pub(crate) fn new(run_ids: RunIds) -> Processes {
         if let Err(errno) = nix::sys::prctl::set_child_subreaper(true) {
             log::warn!("cannot adopt orphans, so the end of a process group may be seen late: {errno}");
         }
-        Processes::default()
+        Processes { leaders: HashMap::new(), groups: HashMap::new(), strays: Strays::new(run_ids) }
     }
 
     pub(crate) fn insert(&mut self, pid: u32, run: Run, pipes: [Option<Key>; 2]) {
@@ -59,7 +72,8 @@ impl Processes {
     /// Sends a signal to a process, or a group, that is still `run`'s.
     pub(crate) fn signal(&self, run: Run, pid: u32, signal: Signal, scope: Scope) -> io::Result<()> {
         let is_leader = self.leaders.get(&pid).is_some_and(|leader| leader.run == run);
-        let is_group = scope == Scope::Group && self.groups.get(&pid) == Some(&run);
+        let is_group =
+            scope == Scope::Group && self.groups.get(&pid).is_some_and(|(watched, _)| *watched == run);
         if !is_leader && !is_group {
             return Ok(());
         }
@@ -86,6 +100,7 @@ impl Processes {
             // after it has reaped the process.
             let pid = unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG) };
             let pid = u32::try_from(pid).ok().filter(|pid| *pid != 0)?;
+            self.strays.note_reaped();
             let Some(status) = decode(status) else { continue };
             match self.leaders.remove(&pid) {
                 Some(Leader { run, pipes }) => return Some(Reaped { pid, run, status, pipes }),
@@ -94,23 +109,40 @@ impl Processes {
         }
     }
 
-    /// From now on [`Processes::gone_groups`] tells when nothing is left of this group.
-    pub(crate) fn watch_group(&mut self, pid: u32, run: Run) {
-        self.groups.insert(pid, run);
+    /// From now on [`Processes::look_at_remains`] tells what becomes of what this run leaves behind.
+    pub(crate) fn watch(&mut self, pid: u32, run: Run, remains: Remains) {
+        if remains.group {
+            self.groups.insert(pid, (run, remains));
+        } else {
+            self.strays.watch(run, Some(pid));
+        }
     }
 
-    /// Watched groups of which nothing is left; each is told once. Ask after every reaping.
-    pub(crate) fn gone_groups(&mut self) -> Vec<Run> {
-        if self.groups.is_empty() {
-            return Vec::new();
+    /// News of the groups and strays that are watched; an end is told once. Ask after every reaping.
+    pub(crate) fn look_at_remains(&mut self) -> Vec<Left> {
+        let mut left = Vec::new();
+        if !self.groups.is_empty() {
+            for (_, (run, remains)) in self.groups.extract_if(|pid, _| is_gone(*pid)) {
+                match remains.strays {
+                    true => self.strays.watch(run, None),
+                    false => left.push(Left::Nothing(run)),
+                }
+            }
         }
-        let gone = |pid: &u32| {
-            // SAFETY: signal 0 only asks whether anybody is there.
-            let there = unsafe { libc::kill(-pid.cast_signed(), 0) } == 0
-                || io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH);
-            !there
-        };
-        self.groups.extract_if(|pid, _| gone(pid)).map(|(_, run)| run).collect()
+        let Processes { leaders, strays, .. } = self;
+        left.extend(strays.look(|pid| leaders.contains_key(&pid)).into_iter().filter_map(|(run, look)| {
+            match look {
+                Look::None => Some(Left::Nothing(run)),
+                Look::New(count) => Some(Left::Strays { run, count }),
+                Look::Same => None,
+            }
+        }));
+        left
+    }
+
+    /// Sends a signal to the strays of a run that were told of.
+    pub(crate) fn signal_strays(&mut self, run: Run, signal: Signal) -> io::Result<()> {
+        self.strays.signal(run, signal)
     }
 
     /// Signals the groups of all processes that have not been reaped, whoever they belong to.
@@ -126,6 +158,14 @@ impl Processes {
     pub(crate) fn has_living(&self) -> bool {
         !self.leaders.is_empty()
     }
+}
+
+/// Whether a group has no member any more.
+fn is_gone(group: u32) -> bool {
+    // SAFETY: signal 0 only asks whether anybody is there.
+    let is_there = unsafe { libc::kill(-group.cast_signed(), 0) } == 0
+        || io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH);
+    !is_there
 }
 
 /// What waitpid(2) reported, if it was an end.

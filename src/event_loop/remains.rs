@@ -1,0 +1,44 @@
+//! What processes leave behind: groups and strays of runs that ended, survivors of former supervisors.
+
+use super::EventLoop;
+use crate::io::process::{Left, RunIds, survivors};
+use crate::supervisor::Event;
+
+/// Survivors that are named; a crowd of them is counted.
+const SURVIVORS_SHOWN_MAX: usize = 20;
+
+impl EventLoop {
+    /// Tells the core what has become of the groups and strays that it waits for.
+    pub(super) fn report_remains(&mut self) {
+        for left in self.processes.look_at_remains() {
+            match left {
+                Left::Nothing(run) => self.handle(Event::GroupGone { run }),
+                Left::Strays { run, count } => {
+                    let name = self.supervisor.name(run.instance);
+                    log::info!("{name}: {count} of its processes had left its group");
+                    self.handle(Event::StraysFound { run, count });
+                }
+            }
+        }
+    }
+
+    /// Says who outlived a former supervisor. They are not ours any more: whoever wants them gone can
+    /// end them by the pids.
+    pub(super) fn tell_of_survivors(&mut self) {
+        let survivors = survivors(&RunIds::new(&self.config_name));
+        if survivors.is_empty() {
+            return;
+        }
+        let shown = survivors.iter().take(SURVIVORS_SHOWN_MAX);
+        let mut names: Vec<String> = shown.map(|one| format!("{} (pid {})", one.name, one.pid)).collect();
+        if survivors.len() > SURVIVORS_SHOWN_MAX {
+            names.push(format!("{} more", survivors.len() - SURVIVORS_SHOWN_MAX));
+        }
+        let names = names.join(", ").replace(char::is_control, "\u{fffd}");
+        let text = format!(
+            "WARNING: processes of a former run, whose supervisor was killed, live on and are left alone: {names}"
+        );
+        log::warn!("{text}");
+        self.console.warn(&text);
+    }
+}

@@ -1,0 +1,68 @@
+//! The name that every process of a run carries in its environment, whatever becomes of its parents,
+//! its group and its session.
+
+use std::path::Path;
+
+use super::proc_fs;
+use crate::supervisor::Run;
+
+/// The variable that holds it.
+pub(super) const VARIABLE: &str = "TASKMASTER_RUN_ID";
+
+/// Names the runs of one supervisor: `CONFIG-PID-BIRTH-...`, where BIRTH is when the supervisor was
+/// started, in clock ticks since the system was.
+#[derive(Clone, Debug)]
+pub(crate) struct RunIds {
+    /// What all supervisors of this configuration have in common, with a `-` at its end.
+    config: String,
+    prefix: String,
+}
+
+impl RunIds {
+    /// For this process and its configuration.
+    pub(crate) fn new(config: &Path) -> RunIds {
+        let path = config.canonicalize().unwrap_or_else(|_| config.to_owned());
+        let config = format!("{:016x}-", hash(path.as_os_str().as_encoded_bytes()));
+        let pid = std::process::id();
+        let birth = proc_fs::stat(pid).map_or(0, |stat| stat.birth);
+        RunIds { prefix: format!("{config}{pid}-{birth}-"), config }
+    }
+
+    /// The name of a run.
+    pub(super) fn of(&self, run: Run) -> String {
+        let (index, generation) = (run.instance.index(), run.instance.generation());
+        format!("{}{index}.{generation}.{}", self.prefix, run.incarnation)
+    }
+
+    /// Pid and birth of the supervisor that gave this name, if it had this configuration and is not
+    /// this one.
+    pub(super) fn former_supervisor(&self, name: &str) -> Option<(u32, u64)> {
+        let rest = name.strip_prefix(&self.config).filter(|_| !name.starts_with(&self.prefix))?;
+        let mut parts = rest.split('-');
+        Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    }
+}
+
+/// FNV-1a: it only has to tell files apart, and to be the same in every version.
+fn hash(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slots::Key;
+
+    #[test]
+    fn a_name_tells_whose_it_is() {
+        let ours = RunIds::new(Path::new("/srv/config.yaml"));
+        let run = Run { instance: Key::new(3, 7), incarnation: 2 };
+        assert!(ours.of(run).ends_with("-3.7.2"), "{}", ours.of(run));
+        assert_eq!(ours.former_supervisor(&ours.of(run)), None);
+        let former = RunIds { prefix: format!("{}41-99-", ours.config), ..ours.clone() };
+        assert_eq!(ours.former_supervisor(&former.of(run)), Some((41, 99)));
+        let others = RunIds::new(Path::new("/srv/other.yaml"));
+        assert_eq!(ours.former_supervisor(&others.of(run)), None);
+    }
+}

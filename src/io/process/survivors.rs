@@ -1,0 +1,42 @@
+//! Processes of a former supervisor of this configuration, which was killed: they live on, and hold the
+//! ports and locks that their successors will want. They are named, and left alone.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use super::proc_fs;
+use super::run_id::{RunIds, VARIABLE};
+use super::usage::own_uid;
+
+/// A process that outlived its supervisor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Survivor {
+    /// Its instance: `worker:0`.
+    pub(crate) name: String,
+    pub(crate) pid: u32,
+}
+
+/// Looks once at every process of our user.
+pub(crate) fn find(run_ids: &RunIds) -> Vec<Survivor> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| {
+        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+        (entry.metadata().ok()?.uid() == own_uid()).then_some(pid)
+    });
+    let mut survivors: Vec<Survivor> = pids.filter_map(|pid| survivor(pid, run_ids)).collect();
+    survivors.sort_by(|a, b| (&a.name, a.pid).cmp(&(&b.name, b.pid)));
+    survivors
+}
+
+fn survivor(pid: u32, run_ids: &RunIds) -> Option<Survivor> {
+    // Kernel threads and zombies have no environment, and need not be asked twice.
+    if !fs::exists(format!("/proc/{pid}/exe")).unwrap_or(false) {
+        return None;
+    }
+    let (supervisor, birth) = run_ids.former_supervisor(&proc_fs::variable(pid, VARIABLE)?)?;
+    // One that lives looks after its own.
+    if proc_fs::stat(supervisor).is_some_and(|stat| stat.birth == birth && stat.state != 'Z') {
+        return None;
+    }
+    Some(Survivor { name: proc_fs::variable(pid, "TASKMASTER_PROCESS_NAME")?, pid })
+}
