@@ -157,7 +157,8 @@ fn deaf_followers_cost_no_memory() {
         .collect();
     let written = || {
         let metrics = String::from_utf8(get(running.site.port, "/metrics").unwrap().body).unwrap();
-        let line = metrics.lines().find(|line| line.starts_with("taskmaster_process_log_bytes{")).unwrap();
+        let line =
+            metrics.lines().find(|line| line.starts_with("taskmaster_process_log_bytes_total{")).unwrap();
         line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
     };
     let goal = written() + 30e6;

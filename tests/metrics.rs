@@ -160,10 +160,13 @@ fn states_and_numbers_are_those_of_the_status() {
     assert!(of("resident_memory_bytes", "w:1").unwrap() > 10_000.0, "one that has just started");
     assert!(of("cpu_seconds", "w:0").unwrap() >= 0.0);
     // What has no process has no measurements.
-    for name in ["uptime_seconds", "resident_memory_bytes", "cpu_seconds", "log_bytes", "log_dropped_bytes"] {
+    for name in ["uptime_seconds", "resident_memory_bytes", "cpu_seconds"] {
         assert_eq!((of(name, "w:2"), of(name, "done:0")), (None, None), "{name}");
     }
-    assert_eq!((of("log_bytes", "talks:0"), of("log_dropped_bytes", "talks:0")), (Some(9.0), Some(0.0)));
+    assert_eq!(
+        (of("log_bytes_total", "talks:0"), of("log_dropped_bytes_total", "talks:0")),
+        (Some(9.0), Some(0.0))
+    );
     let numprocs = |name| metrics.all("taskmaster_program_numprocs", "program", name).next().unwrap().value;
     assert_eq!((numprocs("w"), numprocs("none")), (3.0, 0.0));
     running.stop();
