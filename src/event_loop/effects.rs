@@ -7,7 +7,7 @@ use crate::command::RequestId;
 use crate::config::{Output, ProgramSpec, Rotation, Template};
 use crate::io::output::{LogRules, Stream, Style, Voice};
 use crate::slots::Key;
-use crate::supervisor::{Action, Event, Launch, Program, Spawn, State};
+use crate::supervisor::{Action, Ending, Event, Launch, Program, Spawn, State};
 
 /// Processes started in one turn. Each takes the kernel a fraction of a millisecond; in between,
 /// everybody else is heard.
@@ -181,6 +181,11 @@ impl EventLoop {
                 log::warn!("{name}: ended ({}), restarting", why());
             }
             State::Stopped => log::info!("{name}: {from} -> {to}"),
+            State::Stopping(Ending::Stuck) => {
+                log::error!(
+                    "{name}: SIGKILL has no effect on it: blocked in the kernel, or traced; it is tried again"
+                );
+            }
             State::Starting(_) | State::Stopping(_) => log::debug!("{name}: {from} -> {to}"),
         }
     }
