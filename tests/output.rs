@@ -187,3 +187,54 @@ fn an_endless_line_costs_no_more_than_its_bound() {
     assert!(peak() < 20 * 1024, "{} KiB", peak());
     running.stop();
 }
+
+#[test]
+fn grandchildren_that_keep_a_hundred_pipes_are_heard_and_cost_nothing_after_that() {
+    let site = Site::new(
+        "  w: {cmd: [sh, -c, 'setsid sh -c \"while ! [ -e go ]; do sleep 0.3; done; echo late\" & echo early; echo >> runs; [ $(wc -l < runs) -ge 100 ]'], stdout: out, stderr: stdout, starttime: 0, kill_strays: never}",
+    );
+    let running = site.supervise();
+    let fds = || std::fs::read_dir(format!("/proc/{}/fd", running.pid())).unwrap().count();
+    let before = fds();
+    finished(&running, "w:0");
+    let count = |what: &str| running.site.read("out").lines().filter(|line| *line == what).count();
+    assert_eq!((count("early"), count("late")), (100, 0));
+    assert!(fds() <= before + 110, "{} descriptors", fds());
+    wait_until("it to be at rest while they live", || {
+        let before = harness::context_switches(running.pid());
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        // They are orphans of ours, whose own children are reaped by them.
+        harness::context_switches(running.pid()) <= before + 2
+    });
+    running.site.write("go", "");
+    wait_until("their later lines", || count("late") == 100);
+    wait_until("their pipes to be closed", || fds() <= before + 2);
+    running.stop();
+}
+
+/// Programs that share our stdout wait for its reader, and nobody else does.
+#[test]
+fn a_slow_reader_of_inherited_output_gets_every_line_and_a_dead_one_holds_up_nobody() {
+    let lines = harness::numbered("n", 100_000);
+    let site = Site::new(&format!(
+        "  w: {{cmd: [sh, -c, \"{lines}; echo > done; while echo more; do echo >> beats; sleep 0.02; done\"], stdout: inherit, starttime: 0}}\n  v: {{cmd: [sh, -c, 'while :; do echo >> others; sleep 0.02; done'], starttime: 0}}"
+    ));
+    let mut command = site.command();
+    command.arg("--no-console").stdout(std::process::Stdio::piped());
+    let mut running = site.start(&mut command);
+    let mut output = std::io::BufReader::new(running.child.stdout.take().unwrap());
+    wait_until("the other program", || running.site.read("others").lines().count() > 20);
+    assert!(!running.site.path("done").exists(), "it waits for the reader");
+    let mut text = String::new();
+    while !text.ends_with("w:0 | n 100000\n") {
+        assert!(std::io::BufRead::read_line(&mut output, &mut text).unwrap() > 0);
+    }
+    let own: String =
+        text.lines().filter_map(|line| line.strip_prefix("w:0 | ")).map(|line| format!("{line}\n")).collect();
+    assert_eq!(audit(&own, 1, 100_000), Ok(()));
+    drop(output);
+    let beats = running.site.read("beats").len();
+    wait_until("it to go on without a reader", || running.site.read("beats").len() > beats + 20);
+    assert_eq!(running.process("w:0")["restarts"], 0);
+    running.stop();
+}

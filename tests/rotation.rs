@@ -134,3 +134,49 @@ fn formats_dress_each_line() {
     assert_eq!((stamp.len(), stamp.ends_with('Z'), line), (24, true, "one"));
     running.stop();
 }
+
+/// A line of which half is written when the logs are reopened ends where it began.
+#[test]
+fn a_reopening_waits_for_the_end_of_a_line() {
+    let site = Site::new(
+        "  w: {cmd: [sh, -c, 'printf begun; while ! [ -e go ]; do sleep 0.02; done; echo \" and ended\"; echo next; exec sleep 1000'], stdout: out, starttime: 0}",
+    );
+    let running = site.supervise();
+    wait_until("half a line", || running.site.read("out") == "begun");
+    fs::rename(running.site.path("out"), running.site.path("moved")).unwrap();
+    running.signal(nix::sys::signal::Signal::SIGUSR2);
+    wait_until("the new file", || running.site.path("out").exists());
+    running.site.write("go", "");
+    wait_until("the next line", || running.site.read("out") == "next\n");
+    assert_eq!(running.site.read("moved"), "begun and ended\n");
+    running.stop();
+}
+
+/// The log of one program becomes a hard link to that of another: one file, so one writer.
+#[test]
+fn a_log_that_becomes_a_link_to_another_shares_its_writer() {
+    let program = |name: &str| {
+        format!(
+            "  {name}: {{cmd: python3 script.py {name}, stdout: {name}, stdout_maxbytes: 4KB, stdout_backups: 500, starttime: 0}}"
+        )
+    };
+    let site = Site::new(&[program("a"), program("b")].join("\n"));
+    site.write(
+        "script.py",
+        "import os, sys, time\nname = sys.argv[1]\nos.write(1, f'{name} 1\\n'.encode())\nwhile not os.path.exists('go'): time.sleep(0.01)\nfor n in range(2, 3001):\n  for piece in (f'{name} ', f'{n}\\n'):\n    os.write(1, piece.encode())\n",
+    );
+    let running = site.supervise();
+    let first = |name: &str| running.site.read(name) == format!("{name} 1\n");
+    wait_until("the first lines", || first("a") && first("b"));
+    fs::remove_file(running.site.path("b")).unwrap();
+    fs::hard_link(running.site.path("a"), running.site.path("b")).unwrap();
+    running.signal(nix::sys::signal::Signal::SIGUSR2);
+    wait_until("the reopening", || running.log().contains("reopening"));
+    running.site.write("go", "");
+    all_have_ended(&running, 2);
+    let (text, sizes) = with_backups(&running.site.path("a"));
+    let with_first = text.replacen("a 1\n", "a 1\nb 1\n", 1);
+    assert_eq!(audit(&with_first, 2, 3000), Ok(()));
+    assert!(sizes.len() > 3, "{sizes:?}");
+    running.stop();
+}

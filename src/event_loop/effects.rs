@@ -7,7 +7,7 @@ use crate::command::RequestId;
 use crate::config::{Output, ProgramSpec, Rotation, Template};
 use crate::io::output::{LogRules, Stream, Style, Voice};
 use crate::slots::Key;
-use crate::supervisor::{Action, Event, Launch, Program, Spawn, State};
+use crate::supervisor::{Action, Ending, Event, Launch, Program, Spawn, State};
 
 /// Processes started in one turn. Each takes the kernel a fraction of a millisecond; in between,
 /// everybody else is heard.
@@ -41,6 +41,7 @@ impl EventLoop {
                 Action::Done { request, ok } => self.done(request, ok),
                 Action::Changed { instance, from, to } => {
                     self.log_change(instance, from, to);
+                    self.documents.outdate();
                     self.watchers.note(self.now, instance);
                     self.service_manager.mark_stale();
                     self.note_change(instance, from, to);
@@ -52,7 +53,9 @@ impl EventLoop {
                 Action::Quit { abandoned } => self.outcome = Some(Outcome::Abandoned(abandoned)),
             }
         }
-        self.watchers.note_list(self.now, self.supervisor.list_revision());
+        if self.watchers.note_list(self.now, self.supervisor.list_revision()) {
+            self.documents.outdate();
+        }
     }
 
     /// A line of an answer, to whoever asked.
@@ -179,6 +182,11 @@ impl EventLoop {
                 log::warn!("{name}: ended ({}), restarting", why());
             }
             State::Stopped => log::info!("{name}: {from} -> {to}"),
+            State::Stopping(Ending::Stuck) => {
+                log::error!(
+                    "{name}: SIGKILL has no effect on it: blocked in the kernel, or traced; it is tried again"
+                );
+            }
             State::Starting(_) | State::Stopping(_) => log::debug!("{name}: {from} -> {to}"),
         }
     }

@@ -9,6 +9,7 @@
 //! - `reload`: another configuration; `remains`: what processes leave behind; `status`: the table; `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
 
 mod answers;
+mod documents;
 mod effects;
 mod events;
 mod evidence;
@@ -21,6 +22,7 @@ mod reload;
 mod remains;
 mod reports;
 mod status;
+mod usages;
 
 pub(crate) use last_resort::run;
 pub(crate) use reload::Overrides;
@@ -46,6 +48,7 @@ use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
 use crate::supervisor::{Event, Supervisor};
 use crate::time::Time;
+use documents::Documents;
 use events::Watchers;
 use evidence::EvidenceRoom;
 use follows::Follows;
@@ -102,6 +105,7 @@ pub(crate) struct EventLoop {
     console: Console,
     http: Server,
     faces: Faces,
+    documents: Documents,
     watchers: Watchers,
     follows: Follows,
     turn_times: TurnTimes,
@@ -145,8 +149,9 @@ impl EventLoop {
             usages: Usages::new(),
             pipes: Pipes::new(),
             console: Console::open(poll.registry(), console, color),
-            http: Server::new(spec.http),
+            http: Server::new(spec.http, limit.raised()),
             faces: Faces::default(),
+            documents: Documents::default(),
             watchers: Watchers::new(wall_stamp()),
             follows: Follows::default(),
             turn_times: TurnTimes::default(),
@@ -195,7 +200,7 @@ impl EventLoop {
         let is_busy = self.supervisor.has_spawns()
             || self.pipes.has_ready()
             || self.console.has_more()
-            || self.http.requests_len() > 0
+            || self.http.is_busy()
             || self.has_followers_to_serve();
         let deadlines = [
             self.supervisor.next_deadline(),
@@ -253,7 +258,8 @@ impl EventLoop {
                 Some(Source::HttpListener) => self.accept(Face::Tcp),
                 Some(Source::ControlListener) => self.accept(Face::Unix),
                 Some(Source::HttpConnection(key)) => {
-                    self.with_http(|http, registry, now| http.ready(registry, now, key));
+                    let is_gone = event.is_write_closed();
+                    self.with_http(|http, registry, now| http.ready(registry, now, key, is_gone));
                 }
                 Some(
                     Source::Signals
@@ -343,6 +349,7 @@ impl EventLoop {
 
     /// One event into the core, and all its effects out.
     fn handle(&mut self, event: Event) {
+        self.documents.note(&event);
         self.supervisor.handle(self.now, event);
         self.perform_actions();
     }

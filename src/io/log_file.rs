@@ -277,7 +277,9 @@ impl LogFile {
             name.push(format!(".{number}"));
             PathBuf::from(name)
         };
-        for number in (1..backups).rev() {
+        // A rotation that failed half-way has left a gap, which takes the next one up.
+        let gap = (1..backups).find(|number| !backup(*number).exists()).unwrap_or(backups);
+        for number in (1..gap).rev() {
             match fs::rename(backup(number), backup(number + 1)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 Ok(()) | Err(_) => {}
@@ -399,6 +401,18 @@ mod tests {
         rotating(&path, 8, 0).append(b"first\nsecond\n").unwrap();
         assert_eq!(read(&path), "second\n");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_gap_between_backups_is_filled_before_the_oldest_is_given_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.log");
+        let backup = |number: u32| directory.path().join(format!("a.log.{number}"));
+        for number in [1, 3] {
+            fs::write(backup(number), format!("{number}\n")).unwrap();
+        }
+        rotating(&path, 6, 3).append(b"first\nsecond\n").unwrap();
+        assert_eq!([1, 2, 3].map(|number| read(&backup(number))), ["first\n", "1\n", "3\n"]);
     }
 
     #[test]

@@ -62,8 +62,7 @@ fn audit_from(text: &str, writers: usize, count: u32, first: Option<u32>) -> Res
 pub fn with_backups(path: &Path) -> (String, Vec<u64>) {
     let backup =
         |number: u32| path.with_file_name(format!("{}.{number}", path.file_name().unwrap().display()));
-    let count = (1..).take_while(|number| backup(*number).exists()).count() as u32;
-    let files = (1..=count).rev().map(backup).chain([path.to_owned()]);
+    let files = (1..=1000).rev().map(backup).chain([path.to_owned()]).filter(|file| file.exists());
     let texts: Vec<String> = files.map(|file| std::fs::read_to_string(file).unwrap()).collect();
     (texts.concat(), texts.iter().map(|text| text.len() as u64).collect())
 }
