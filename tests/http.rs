@@ -174,11 +174,21 @@ fn only_requests_that_name_this_machine_are_answered() {
         let request = format!("GET /api/status HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
         send(running.site.port, &request).unwrap().status
     };
+    let port = running.site.port;
+    for host in [
+        format!("Host: localhost:{port}\r\n"),
+        format!("Host: 127.0.0.1:{port}\r\n"),
+        format!("Host: [::1]:{port}\r\n"),
+    ] {
+        assert_eq!(status(&host), 200, "{host}");
+    }
     for (hosts, expected) in [
-        ("Host: localhost:1\r\n", 200),
+        ("Host: localhost\r\n", 200),
         ("Host: 127.0.0.1\r\n", 200),
-        ("Host: [::1]:8080\r\n", 200),
         ("host: BOX.example\r\n", 200),
+        ("Host: BOX.example:443\r\n", 200),
+        ("Host: localhost:1\r\n", 403),
+        ("Host: 192.168.1.1\r\n", 403),
         ("Host: evil.example\r\n", 403),
         ("Host: localhost.evil.example\r\n", 403),
         ("Host: \r\n", 403),
@@ -186,6 +196,21 @@ fn only_requests_that_name_this_machine_are_answered() {
         ("Host: localhost\r\nHost: localhost\r\n", 400),
     ] {
         assert_eq!(status(hosts), expected, "{hosts}");
+    }
+}
+
+/// Behind a forwarded port we are reached at addresses that we cannot know; no name service has a
+/// part in them.
+#[test]
+fn at_a_wildcard_address_every_address_is_answered_to_but_no_name() {
+    let site = Site::new("");
+    site.write("config.yaml", &format!("programs: {{}}\ntaskmaster: {{http: '0.0.0.0:{}'}}\n", site.port));
+    let running = site.supervise();
+    for (host, expected) in
+        [("192.168.1.1:9999", 200), ("[fd00::1]", 200), ("localhost:9999", 200), ("evil.example", 403)]
+    {
+        let request = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        assert_eq!(send(running.site.port, &request).unwrap().status, expected, "{host}");
     }
 }
 

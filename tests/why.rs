@@ -25,8 +25,9 @@ fn a_failing_start_is_explained_with_its_last_words_and_what_comes_next() {
     assert!(lines[1].contains("pid ") && lines[1].contains("exit code 3 after 0"), "{lines:#?}");
     assert!(lines[1].trim_start().starts_with("20") && lines[1].contains("Z  "), "a UTC time in {lines:#?}");
     let answer = harness::get(console.running.site.port, "/api/programs/w/why/0").unwrap();
-    let text = String::from_utf8(answer.body).unwrap();
-    assert_eq!(text.lines().skip(1).collect::<Vec<_>>(), lines[1..], "{text}");
+    let told: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    let told: Vec<String> = serde_json::from_value(told["lines"].clone()).unwrap();
+    assert_eq!(told[1..], lines[1..], "{told:#?}");
     assert_eq!(harness::get(console.running.site.port, "/api/programs/w/why/1").unwrap().status, 404);
     assert_eq!(lines[2..], ["  the last lines on its stderr:", "    first", "    \u{fffd}[2Jsecond    one"]);
 }

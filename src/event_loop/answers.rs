@@ -85,7 +85,7 @@ impl EventLoop {
             Query::Help(None) => table::help(),
             Query::Help(Some(row)) => row.help(),
             Query::Messages(verbosity) => self.set_verbosity(*verbosity),
-            Query::Tail(tail) => self.tail(tail),
+            Query::Tail(tail) => self.tail(tail).0,
             Query::Version => vec![format!("taskmaster {}", env!("CARGO_PKG_VERSION"))],
             Query::Plan => self.plan(),
             Query::Reopen => {
@@ -128,20 +128,14 @@ impl EventLoop {
         }
     }
 
-    /// CPU and memory are read only when somebody looks.
-    pub(super) fn refresh_usages(&mut self) {
-        let instances = self.supervisor.programs().iter().flat_map(|program| program.instances());
-        let living = instances.filter_map(|key| {
-            let instance = self.supervisor.instance(*key)?;
-            Some((instance.pid()?, instance.started()?))
-        });
-        self.usages.refresh(self.now, living);
+    pub(super) fn snapshot(&self, wanted: impl Fn(Key) -> bool) -> Snapshot {
+        view::take(&self.supervisor, self.now, wanted, |pid| self.observe(pid))
     }
 
-    pub(super) fn snapshot(&self, wanted: impl Fn(Key) -> bool) -> Snapshot {
-        view::take(&self.supervisor, self.now, wanted, |pid| Observed {
+    pub(super) fn observe(&self, pid: u32) -> Observed {
+        Observed {
             usage: self.usages.get(pid),
             trouble: self.processes.pipes_of(pid).find_map(|pipe| self.pipes.trouble(pipe)),
-        })
+        }
     }
 }

@@ -41,7 +41,9 @@ impl EventLoop {
                 Action::Done { request, ok } => self.done(request, ok),
                 Action::Changed { instance, from, to } => {
                     self.log_change(instance, from, to);
+                    self.documents.outdate();
                     self.watchers.note(self.now, instance);
+                    self.service_manager.mark_stale();
                     self.note_change(instance, from, to);
                     self.note_for_probes(instance, from, to);
                 }
@@ -53,7 +55,9 @@ impl EventLoop {
                 Action::Quit { abandoned } => self.outcome = Some(Outcome::Abandoned(abandoned)),
             }
         }
-        self.watchers.note_list(self.now, self.supervisor.list_revision());
+        if self.watchers.note_list(self.now, self.supervisor.list_revision()) {
+            self.documents.outdate();
+        }
     }
 
     /// A line of an answer, to whoever asked.

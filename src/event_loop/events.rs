@@ -15,9 +15,6 @@ use crate::view;
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 /// How often CPU and memory are read anew while somebody watches.
 const SAMPLE_EVERY: Duration = Duration::from_secs(2);
-/// Processes that are read at one time; with more of them, each is read less often. Reading one takes
-/// about 6 us, so this is half a percent of a CPU.
-const SAMPLES_MAX: usize = 1000;
 /// Past events that a reader who comes back can still get, in number and in bytes.
 const HISTORY_EVENTS_MAX: usize = 256;
 const HISTORY_BYTES_MAX: usize = 1024 * 1024;
@@ -79,16 +76,28 @@ impl Watchers {
     }
 
     /// If the list has been changed since it was looked at last, programs or instances have come or
-    /// gone.
-    pub(super) fn note_list(&mut self, now: Time, revision: u64) {
+    /// gone; whether that is so.
+    pub(super) fn note_list(&mut self, now: Time, revision: u64) -> bool {
         if std::mem::replace(&mut self.list, revision) == revision {
-            return;
+            return false;
         }
         self.forget_history();
         if !self.readers.is_empty() {
             self.is_new_world = true;
             self.publish_at.get_or_insert(now);
         }
+        true
+    }
+
+    /// The instance behind which the next sample begins.
+    pub(super) fn sampled(&self) -> Option<Key> {
+        self.sampled
+    }
+
+    /// Those up to this one are being read now.
+    pub(super) fn note_sample(&mut self, now: Time, last: Option<Key>) {
+        self.sample_at = Some(now + SAMPLE_EVERY);
+        self.sampled = last;
     }
 
     /// A reader has left.
@@ -158,12 +167,14 @@ impl EventLoop {
         };
         self.watchers.readers.push(connection);
         self.watchers.sample_at.get_or_insert(self.now + SAMPLE_EVERY);
-        self.with_http(|http, registry, now| http.push(registry, now, connection, &first));
+        self.with_http(|http, registry, now| http.push(registry, now, connection, first));
     }
 
     /// The whole document as an event. It is as of the latest change that was told: what is dirty now
     /// is told again.
     fn whole_document(&mut self) -> Arc<[u8]> {
+        // A reading that is taken now may take the next id, where nobody watches yet.
+        let state = self.status_document();
         let id = self.watchers.last_id;
         if let Some((of, at, document)) = &self.watchers.document
             && *of == id
@@ -171,9 +182,7 @@ impl EventLoop {
         {
             return Arc::clone(document);
         }
-        self.refresh_usages();
-        let document = view::json::status(&self.about(), &self.snapshot(|_| true));
-        let event: Arc<[u8]> = sse::event("status", Some(&self.watchers.id(id)), &document).into();
+        let event: Arc<[u8]> = sse::event("status", Some(&self.watchers.id(id)), &state).into();
         self.watchers.document = Some((id, self.now, Arc::clone(&event)));
         event
     }
@@ -193,31 +202,16 @@ impl EventLoop {
             self.watchers.document = None;
             self.whole_document()
         } else {
-            let snapshot = self.snapshot(|key| dirty.contains(&key));
-            let data = view::json::change(&view::counts(&self.supervisor), &snapshot);
+            let rows = view::rows(&self.supervisor, self.now, dirty.into_iter(), |pid| self.observe(pid));
+            let data = view::json::change(&view::counts(&self.supervisor), &rows);
             self.watchers.keep(&data)
         };
-        for reader in self.watchers.readers.clone() {
-            self.with_http(|http, registry, now| http.push(registry, now, reader, &event));
+        let readers = std::mem::take(&mut self.watchers.readers);
+        for reader in &readers {
+            let event = Arc::clone(&event);
+            self.with_http(|http, registry, now| http.push(registry, now, *reader, event));
         }
-    }
-
-    /// Reads CPU and memory of some processes, and marks those that show something new.
-    fn sample_usages(&mut self) {
-        self.watchers.sample_at = Some(self.now + SAMPLE_EVERY);
-        let all = || self.supervisor.programs().iter().flat_map(|program| program.instances()).copied();
-        let begin = self.watchers.sampled.and_then(|last| all().position(|key| key == last));
-        let turned = all().cycle().skip(begin.map_or(0, |at| at + 1)).take(all().count());
-        let living = turned.filter_map(|key| {
-            let instance = self.supervisor.instance(key)?;
-            Some((key, instance.pid()?, instance.started()?))
-        });
-        let living: Vec<_> = living.take(SAMPLES_MAX).collect();
-        self.watchers.sampled = living.last().map(|(key, _, _)| *key);
-        for (key, pid, started) in living {
-            if self.usages.sample(self.now, pid, started) {
-                self.watchers.note(self.now, key);
-            }
-        }
+        self.watchers.readers = readers;
+        self.forget_departed();
     }
 }

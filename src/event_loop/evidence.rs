@@ -11,7 +11,10 @@ use crate::signal::Signal;
 use crate::slots::Key;
 use crate::supervisor::{ExitStatus, PAST_RUNS_MAX, Run, State};
 pub(super) use crate::view::why::Evidence;
-use crate::view::why::{self, Moment};
+use crate::view::{
+    self,
+    why::{self, Moment},
+};
 
 /// Of every instance that had an exit worth a word, the last few. An entry is made only then.
 #[derive(Default)]
@@ -71,5 +74,11 @@ impl EventLoop {
     pub(super) fn why_of(&self, key: Key) -> Vec<String> {
         let moment = Moment { now: self.now, wall: wall_time() };
         why::render(&self.supervisor, key, moment, &self.evidence.of(key))
+    }
+
+    /// The same as a JSON document; `None` if there is no such instance.
+    pub(super) fn why_document(&self, program: &str, number: u32) -> Option<Vec<u8>> {
+        let key = self.find_instance(program, number)?;
+        Some(view::json::why(&self.supervisor.name(key), &self.why_of(key)))
     }
 }

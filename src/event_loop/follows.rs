@@ -2,7 +2,7 @@
 //! itself, as fast as its reader takes it, so a slow reader costs no memory; that there is something
 //! to read it is told by whoever writes the file, so nobody polls.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::EventLoop;
 use crate::command::{RequestId, Tail};
@@ -75,15 +75,10 @@ impl EventLoop {
     }
 
     /// Begins to follow one file for a page.
-    pub(super) fn follow_file(&mut self, path: &Path, lines: usize, reader: Reader) {
-        match Follower::open(path, lines) {
-            Ok(follower) => {
-                self.pipes.watch(path);
-                let files = vec![Followed { follower, prefix: String::new(), is_behind: true }];
-                self.follows.follows.push(Follow { reader, files });
-            }
-            Err(_) => self.dismiss(reader),
-        }
+    pub(super) fn follow_file(&mut self, follower: Follower, reader: Reader) {
+        self.pipes.watch(follower.path());
+        let files = vec![Followed { follower, prefix: String::new(), is_behind: true }];
+        self.follows.follows.push(Follow { reader, files });
     }
 
     /// A connection has left.
@@ -167,7 +162,7 @@ impl EventLoop {
             }
             Reader::Text(connection) => {
                 let bytes: Vec<u8> = each().flat_map(|line| [prefix.as_bytes(), line].concat()).collect();
-                self.with_http(|http, registry, now| http.push(registry, now, connection, &bytes));
+                self.with_http(|http, registry, now| http.push(registry, now, connection, bytes.into()));
             }
             Reader::Events(connection) => {
                 let event = |line: &[u8]| {
@@ -175,7 +170,7 @@ impl EventLoop {
                     sse::event("line", None, String::from_utf8_lossy(line).as_bytes())
                 };
                 let bytes: Vec<u8> = each().flat_map(event).collect();
-                self.with_http(|http, registry, now| http.push(registry, now, connection, &bytes));
+                self.with_http(|http, registry, now| http.push(registry, now, connection, bytes.into()));
             }
         }
     }
@@ -220,11 +215,7 @@ impl EventLoop {
         number: u32,
         is_stderr: bool,
     ) -> Option<Result<PathBuf, String>> {
-        let found = self.supervisor.programs().iter().find(|found| found.spec().name == program)?;
-        let has_instance =
-            |key: &Key| self.supervisor.instance(*key).is_some_and(|instance| instance.number() == number);
-        found.instances().iter().find(|key| has_instance(key))?;
-        let spec = found.spec();
+        let spec = self.supervisor.program_of(self.find_instance(program, number)?)?.spec();
         let output = match (is_stderr, &spec.stderr) {
             (true, Output::Stdout) | (false, _) => &spec.stdout,
             (true, own) => own,
@@ -234,5 +225,13 @@ impl EventLoop {
             Output::Discard => Err("this stream is discarded".to_owned()),
             Output::Inherit | Output::Stdout => Err("this stream is not logged, but inherited".to_owned()),
         })
+    }
+
+    /// The instance of this program with this number.
+    pub(super) fn find_instance(&self, program: &str, number: u32) -> Option<Key> {
+        let found = self.supervisor.programs().iter().find(|found| found.spec().name == program)?;
+        let is_it =
+            |key: &Key| self.supervisor.instance(*key).is_some_and(|instance| instance.number() == number);
+        found.instances().iter().copied().find(is_it)
     }
 }

@@ -1,36 +1,45 @@
 //! Requests over HTTP: answered from what is known, or turned into orders and streams.
 
-use std::path::Path;
-
 use mio::Registry;
 
 use super::EventLoop;
 use super::follows::Reader;
 use crate::command::{self, Command, Query, Tail};
 use crate::config::HttpLogs;
-use crate::http::{self, Face, Log, Refusal, Request, Response, Route, commands};
+use crate::http::{self, Face, Here, Log, Refusal, Request, Response, Route, commands};
 use crate::io::faces::Asked;
 use crate::io::http::{Refused, Server};
-use crate::io::output::tail;
+use crate::io::output::tail::{self, Follower};
 use crate::io::process::own_uid;
 use crate::io::reason::reason;
 use crate::slots::Key;
 use crate::supervisor::Event;
 use crate::time::Time;
-use crate::view;
+
+/// Requests that are answered in one turn: an answer may take milliseconds.
+const REQUESTS_PER_TURN: usize = 16;
+
+const NO_INSTANCE: &str = "there is no such instance";
+const UNREADABLE: &str = "the log file cannot be read";
+const TOO_MANY_STREAMS: &str = "there are too many readers already; try again later";
 
 impl EventLoop {
-    /// Answers the requests that were there when the turn began; a peer that pipelines thousands
-    /// waits its turn.
+    /// Answers some requests; however many there are, programs are looked after in between.
     pub(super) fn answer_http(&mut self) {
-        for _ in 0..self.http.requests_len() {
+        for _ in 0..REQUESTS_PER_TURN {
             let Some((connection, request)) = self.http.poll_request() else { break };
-            if let Some((request, response)) = self.respond(connection, request) {
-                self.with_http(|http, registry, now| {
+            match self.respond(connection, request) {
+                Some((request, response)) => self.with_http(|http, registry, now| {
                     http.respond(registry, now, connection, &request, &response);
-                });
+                }),
+                None => self.with_http(|http, registry, now| http.let_go(registry, now, connection)),
             }
         }
+        self.forget_departed();
+    }
+
+    /// Nothing is made for those who have left.
+    pub(super) fn forget_departed(&mut self) {
         for connection in self.http.take_departed() {
             self.watchers.remove(connection);
             self.stop_following(connection);
@@ -39,25 +48,21 @@ impl EventLoop {
 
     /// The answer, unless it has been given or comes later.
     fn respond(&mut self, connection: Key, request: Box<Request>) -> Option<(Box<Request>, Response)> {
-        if request.face == Face::Tcp && !http::is_allowed_host(&request.host, &self.spec.allowed_hosts) {
-            let reason = "this host name is not answered to (allowed_hosts in config.yaml)";
-            return Some((request, Response::refuse(Refusal { status: 403, reason })));
+        if request.face == Face::Tcp && !self.is_allowed_host(connection, &request.host) {
+            return refuse(request, 403, "this host name is not answered to (allowed_hosts in config.yaml)");
         }
         let response = match http::route(&request) {
             Err(refusal) => Response::refuse(refusal),
             Ok(Route::Healthz) => Response::text("ok"),
             Ok(Route::Asset(asset)) => Response::asset(asset, &request),
-            Ok(Route::Status { program }) => {
-                self.refresh_usages();
-                let mut snapshot = self.snapshot(|_| true);
-                if let Some(name) = program {
-                    snapshot.programs.retain(|program| program.name == name);
-                }
-                Response::json(view::json::status(&self.about(), &snapshot))
-            }
+            Ok(Route::Status { program: None }) => Response::json(self.status_document()),
+            Ok(Route::Status { program: Some(name) }) => Response::json(self.status_document_of(&name)),
             Ok(Route::Metrics) => Response::metrics(self.metrics()),
             Ok(Route::Events) if request.method == "HEAD" => Response::events(),
             Ok(Route::Events) => {
+                if !self.has_room_for_stream(connection) {
+                    return refuse(request, 503, TOO_MANY_STREAMS);
+                }
                 self.begin_events(connection, &request);
                 return None;
             }
@@ -68,7 +73,9 @@ impl EventLoop {
             // Among the evidence is what the program printed.
             Ok(Route::Why { program, number }) => {
                 let refusal = self.refuse_log(connection, &request);
-                refusal.map_or_else(|| self.respond_why(&program, number), Response::refuse)
+                let known = || self.why_document(&program, number).map(Response::json);
+                let unknown = || Response::refuse(Refusal { status: 404, reason: NO_INSTANCE });
+                refusal.map_or_else(|| known().unwrap_or_else(unknown), Response::refuse)
             }
             Ok(Route::Commands) => return self.respond_command(connection, request),
         };
@@ -84,9 +91,9 @@ impl EventLoop {
             Ok(line) => line,
             Err(refusal) => return Some((request, Response::refuse(refusal))),
         };
-        let lines = match command::parse(&line) {
-            Ok(None) => Vec::new(),
-            Err(error) => vec![format!("ERROR {error}")],
+        let (lines, ok) = match command::parse(&line) {
+            Ok(None) => (Vec::new(), true),
+            Err(error) => (vec![format!("ERROR {error}")], false),
             Ok(Some(Command::Query(Query::Tail(tail)))) if tail.follow => {
                 self.with_http(|http, registry, now| {
                     http.respond(registry, now, connection, &request, &Response::text_stream());
@@ -94,7 +101,13 @@ impl EventLoop {
                 self.follow(&tail, Reader::Text(connection));
                 return None;
             }
-            Ok(Some(Command::Query(query))) => self.look_up(&query),
+            // What a program has logged is no error of ours, whatever it begins with.
+            Ok(Some(Command::Query(Query::Tail(tail)))) => self.tail(&tail),
+            Ok(Some(Command::Query(query))) => {
+                let lines = self.look_up(&query);
+                let ok = !lines.iter().any(|line| line.starts_with("ERROR "));
+                (lines, ok)
+            }
             Ok(Some(Command::Reload)) => {
                 let name = self.faces.next_request();
                 self.faces.expect(name, connection, request);
@@ -108,18 +121,7 @@ impl EventLoop {
                 return None;
             }
         };
-        let ok = !lines.iter().any(|line| line.starts_with("ERROR "));
         Some((request, Response::json(commands::answer(ok, &lines))))
-    }
-
-    fn respond_why(&self, program: &str, number: u32) -> Response {
-        let programs = self.supervisor.programs().iter();
-        let mut named = programs.filter(|it| it.spec().name == program);
-        let key = named.next().and_then(|it| it.instances().get(number as usize).copied());
-        match key {
-            Some(key) => Response::text(self.why_of(key).join("\n") + "\n"),
-            None => Response::refuse(Refusal { status: 404, reason: "there is no such instance" }),
-        }
     }
 
     /// An order that came over HTTP is done.
@@ -153,27 +155,45 @@ impl EventLoop {
         request: Box<Request>,
         log: &Log,
     ) -> Option<(Box<Request>, Response)> {
-        let refuse = |request, reason| Some((request, Response::refuse(Refusal { status: 404, reason })));
         let Some(path) = self.log_of(&log.program, log.number, log.is_stderr) else {
-            return refuse(request, "there is no such instance");
+            return refuse(request, 404, NO_INSTANCE);
         };
-        let Ok(path) = path else { return refuse(request, "this stream has no log file") };
-        if log.follow && request.method != "HEAD" {
-            self.with_http(|http, registry, now| {
-                http.respond(registry, now, connection, &request, &Response::events());
-            });
-            self.follow_file(&path, log.lines, Reader::Events(connection));
-            return None;
+        let Ok(path) = path else { return refuse(request, 404, "this stream has no log file") };
+        if !log.follow {
+            return match tail::last_lines(&path, log.lines) {
+                Ok(bytes) => Some((request, Response::text(bytes))),
+                Err(_) => refuse(request, 404, UNREADABLE),
+            };
         }
-        match tail::last_lines(Path::new(&path), log.lines) {
-            Ok(bytes) => Some((request, Response::text(bytes))),
-            Err(_) => refuse(request, "the log file cannot be read"),
+        let Ok(follower) = Follower::open(&path, log.lines) else { return refuse(request, 404, UNREADABLE) };
+        if request.method == "HEAD" {
+            return Some((request, Response::events()));
         }
+        if !self.has_room_for_stream(connection) {
+            return refuse(request, 503, TOO_MANY_STREAMS);
+        }
+        self.with_http(|http, registry, now| {
+            http.respond(registry, now, connection, &request, &Response::events());
+        });
+        self.follow_file(follower, Reader::Events(connection));
+        None
     }
 
-    /// What `tail` without `-f` answers.
-    pub(super) fn tail(&self, tail: &Tail) -> Vec<String> {
+    fn is_allowed_host(&self, connection: Key, host: &str) -> bool {
+        let address = self.http.address();
+        let Some(own) = self.http.own_address(connection).or(address) else { return false };
+        let is_wildcard = address.is_some_and(|address| address.ip().is_unspecified());
+        http::is_allowed_host(host, &Here { own, is_wildcard, allowed_hosts: &self.spec.allowed_hosts })
+    }
+
+    fn has_room_for_stream(&mut self, connection: Key) -> bool {
+        self.http.has_room_for_stream(self.poll.registry(), connection)
+    }
+
+    /// What `tail` without `-f` answers, and whether all of it could be read.
+    pub(super) fn tail(&self, tail: &Tail) -> (Vec<String>, bool) {
         let (logs, mut lines) = self.logs_of(tail);
+        let mut ok = lines.is_empty();
         let is_prefixed = logs.len() > 1;
         for (name, path) in logs {
             match tail::last_lines(&path, tail.lines) {
@@ -182,10 +202,13 @@ impl EventLoop {
                         .lines()
                         .map(|line| if is_prefixed { format!("{name} | {line}") } else { line.to_owned() }),
                 ),
-                Err(error) => lines.push(format!("ERROR {name}: {}: {}", path.display(), reason(&error))),
+                Err(error) => {
+                    lines.push(format!("ERROR {name}: {}: {}", path.display(), reason(&error)));
+                    ok = false;
+                }
             }
         }
-        lines
+        (lines, ok)
     }
 
     pub(super) fn accept(&mut self, face: Face) {
@@ -205,7 +228,8 @@ impl EventLoop {
         match self.http.bind_control(self.poll.registry(), &path) {
             Ok(()) => Ok(()),
             Err(Refused::InUse { pid }) => Err(std::io::Error::other(format!(
-                "another supervisor, pid {pid}, runs with this configuration: it answers at {}",
+                "another supervisor{} runs with this configuration: it answers at {}",
+                pid.map_or_else(String::new, |pid| format!(", pid {pid},")),
                 path.display()
             ))),
             Err(Refused::Trouble(why)) => {
@@ -242,4 +266,9 @@ impl EventLoop {
             self.console.warn(&text);
         }
     }
+}
+
+/// A refusal as an answer.
+fn refuse(request: Box<Request>, status: u16, reason: &'static str) -> Option<(Box<Request>, Response)> {
+    Some((request, Response::refuse(Refusal { status, reason })))
 }

@@ -9,6 +9,7 @@
 //! - `reload`: another configuration; `remains`: what processes leave behind; `status`: the table; `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
 
 mod answers;
+mod documents;
 mod effects;
 mod events;
 mod evidence;
@@ -20,7 +21,9 @@ mod news;
 mod probes;
 mod reload;
 mod remains;
+mod reports;
 mod status;
+mod usages;
 
 pub(crate) use last_resort::run;
 pub(crate) use reload::Overrides;
@@ -42,10 +45,12 @@ use crate::io::journal::Journal;
 use crate::io::output::Pipes;
 use crate::io::probe::Prober;
 use crate::io::process::{FileLimit, Launcher, OutOfMemory, Processes, RunIds, Usages};
+use crate::io::service_manager::ServiceManager;
 use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
 use crate::supervisor::{Event, Supervisor};
 use crate::time::Time;
+use documents::Documents;
 use events::Watchers;
 use evidence::EvidenceRoom;
 use follows::Follows;
@@ -103,6 +108,7 @@ pub(crate) struct EventLoop {
     console: Console,
     http: Server,
     faces: Faces,
+    documents: Documents,
     watchers: Watchers,
     follows: Follows,
     turn_times: TurnTimes,
@@ -111,6 +117,7 @@ pub(crate) struct EventLoop {
     config_name: PathBuf,
     overrides: Overrides,
     news: News,
+    service_manager: ServiceManager,
     outcome: Option<Outcome>,
 }
 
@@ -146,8 +153,9 @@ impl EventLoop {
             usages: Usages::new(),
             pipes: Pipes::new(),
             console: Console::open(poll.registry(), console, color),
-            http: Server::new(spec.http),
+            http: Server::new(spec.http, limit.raised()),
             faces: Faces::default(),
+            documents: Documents::default(),
             watchers: Watchers::new(wall_stamp()),
             follows: Follows::default(),
             turn_times: TurnTimes::default(),
@@ -156,6 +164,7 @@ impl EventLoop {
             config_name,
             overrides,
             news: News::new(messages),
+            service_manager: ServiceManager::of_environment(),
             outcome: None,
             poll,
         })
@@ -175,6 +184,7 @@ impl EventLoop {
         self.greet();
         self.tell_of_survivors();
         self.handle(Event::Boot);
+        self.service_manager.ready();
         loop {
             self.pull_spawns();
             if let Some(outcome) = self.outcome {
@@ -194,7 +204,7 @@ impl EventLoop {
         let is_busy = self.supervisor.has_spawns()
             || self.pipes.has_ready()
             || self.console.has_more()
-            || self.http.requests_len() > 0
+            || self.http.is_busy()
             || self.has_followers_to_serve();
         let deadlines = [
             self.supervisor.next_deadline(),
@@ -204,6 +214,7 @@ impl EventLoop {
             self.prober.next_deadline(),
             self.news.next_deadline(),
             self.console.next_deadline(),
+            self.service_manager.next_deadline(),
         ];
         let deadline = deadlines.into_iter().flatten().min();
         let timeout = match deadline {
@@ -254,7 +265,8 @@ impl EventLoop {
                 Some(Source::ControlListener) => self.accept(Face::Unix),
                 Some(Source::Probe(key)) => self.prober.ready(self.poll.registry(), self.now, key),
                 Some(Source::HttpConnection(key)) => {
-                    self.with_http(|http, registry, now| http.ready(registry, now, key));
+                    let is_gone = event.is_write_closed();
+                    self.with_http(|http, registry, now| http.ready(registry, now, key, is_gone));
                 }
                 Some(
                     Source::Signals
@@ -277,6 +289,7 @@ impl EventLoop {
     fn end_turn(&mut self) {
         self.refresh_watch();
         self.serve_watchers();
+        self.report_to_service_manager();
         for line in self.pipes.take_console_lines() {
             self.console.warn(&line);
         }
@@ -345,6 +358,7 @@ impl EventLoop {
 
     /// One event into the core, and all its effects out.
     fn handle(&mut self, event: Event) {
+        self.documents.note(&event);
         self.supervisor.handle(self.now, event);
         self.perform_actions();
     }

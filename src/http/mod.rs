@@ -8,7 +8,7 @@ mod response;
 mod route;
 pub mod sse;
 
-pub use guard::is_allowed_host;
+pub use guard::{Here, is_allowed_host};
 pub use request::{BODY_BYTES_MAX, Face, HEAD_BYTES_MAX, Refusal, Request, head_length, parse};
 pub use response::Response;
 pub use route::{Log, Route, route};

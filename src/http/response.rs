@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::assets::Asset;
 use super::request::{Refusal, Request};
+use super::route::POST_ONLY;
 
 /// No script, style or connection but our own, in no other page's frame.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -16,6 +17,8 @@ pub struct Response {
     content_type: &'static str,
     /// An entity tag, for what may be kept by clients.
     tag: Option<String>,
+    /// The methods that 405 names.
+    allow: &'static str,
     body: Body,
 }
 
@@ -28,7 +31,7 @@ enum Body {
 
 impl Response {
     fn whole(status: u16, content_type: &'static str, body: impl Into<Arc<[u8]>>) -> Response {
-        Response { status, content_type, tag: None, body: Body::Whole(body.into()) }
+        Response { status, content_type, tag: None, allow: "", body: Body::Whole(body.into()) }
     }
 
     /// 200 with plain text.
@@ -49,7 +52,9 @@ impl Response {
     /// 200, or 304 for a client that has it already, with a file of the dashboard.
     pub fn asset(asset: &Asset, request: &Request) -> Response {
         let tag = asset.tag();
-        let is_known = request.known.split(',').map(str::trim).any(|known| known == tag || known == "*");
+        // A proxy that recodes an answer marks its tag as weak; it is the same file still.
+        let is_tag = |known: &str| known.strip_prefix("W/").unwrap_or(known) == tag || known == "*";
+        let is_known = request.known.split(',').map(str::trim).any(is_tag);
         let response = match is_known {
             true => Response::whole(304, asset.content_type, []),
             false => Response::whole(200, asset.content_type, asset.body.as_bytes()),
@@ -59,33 +64,44 @@ impl Response {
 
     /// 200 with server-sent events that follow.
     pub fn events() -> Response {
-        Response { status: 200, content_type: "text/event-stream", tag: None, body: Body::Stream }
+        Response::stream("text/event-stream")
     }
 
     /// 200 with text that follows as it comes.
     pub fn text_stream() -> Response {
-        Response { status: 200, content_type: "text/plain; charset=utf-8", tag: None, body: Body::Stream }
+        Response::stream("text/plain; charset=utf-8")
+    }
+
+    fn stream(content_type: &'static str) -> Response {
+        Response { status: 200, content_type, tag: None, allow: "", body: Body::Stream }
     }
 
     /// A refusal with its reason.
     pub fn refuse(refusal: Refusal) -> Response {
-        Response { status: refusal.status, ..Response::text(format!("{refusal}\n")) }
+        let allow = match refusal {
+            Refusal { status: 405, .. } if refusal == POST_ONLY => "POST",
+            Refusal { status: 405, .. } => "GET, HEAD",
+            _ => "",
+        };
+        Response { status: refusal.status, allow, ..Response::text(format!("{refusal}\n")) }
     }
 
-    /// Whether more of it follows what [`Response::encode`] gives.
+    /// Whether it goes on until the connection is closed.
     pub fn is_stream(&self) -> bool {
         self.body == Body::Stream
     }
 
-    /// The bytes to send. `with_body` is false for HEAD, whose head is that of GET. `date` is the wall
-    /// clock's time in the form of HTTP.
-    pub fn encode(&self, with_body: bool, keep_alive: bool, date: &str) -> Vec<u8> {
-        let allow = if self.status == 405 { "Allow: GET, HEAD\r\n" } else { "" };
+    /// The head, as bytes. `date` is the wall clock's time in the form of HTTP.
+    pub fn head(&self, keep_alive: bool, date: &str) -> Vec<u8> {
         let keeps_open = keep_alive && !self.is_stream();
         let connection = if keeps_open { "keep-alive" } else { "close" };
         let length = match &self.body {
             Body::Whole(body) if self.status != 304 => format!("Content-Length: {}\r\n", body.len()),
             Body::Whole(_) | Body::Stream => String::new(),
+        };
+        let allow = match self.allow {
+            "" => String::new(),
+            methods => format!("Allow: {methods}\r\n"),
         };
         let caching = match &self.tag {
             // Always asked for again, and answered with 304 while the binary is the same.
@@ -95,18 +111,21 @@ impl Response {
         let head = format!(
             "HTTP/1.1 {} {}\r\nDate: {date}\r\nContent-Type: {}\r\n{length}Connection: {connection}\r\n\
              {allow}{caching}Content-Security-Policy: {CONTENT_SECURITY_POLICY}\r\n\
-             X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\r\n",
+             X-Content-Type-Options: nosniff\r\nCross-Origin-Resource-Policy: same-origin\r\n\
+             Referrer-Policy: no-referrer\r\n\r\n",
             self.status,
             phrase(self.status),
             self.content_type,
         );
-        let mut bytes = head.into_bytes();
-        if let Body::Whole(body) = &self.body
-            && with_body
-        {
-            bytes.extend_from_slice(body);
+        head.into_bytes()
+    }
+
+    /// What follows the head at once; HEAD is answered without it.
+    pub fn body(&self) -> Arc<[u8]> {
+        match &self.body {
+            Body::Whole(body) => Arc::clone(body),
+            Body::Stream => Arc::new([]),
         }
-        bytes
     }
 }
 

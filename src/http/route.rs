@@ -57,6 +57,9 @@ const fn refusal(status: u16, reason: &'static str) -> Refusal {
     Refusal { status, reason }
 }
 
+/// The answer to another method where commands are taken.
+pub(super) const POST_ONLY: Refusal = refusal(405, "a command is sent by POST");
+
 /// Finds what is asked for.
 ///
 /// # Errors
@@ -85,7 +88,7 @@ fn commands(request: &Request) -> Result<Route, Refusal> {
         (Face::Tcp, _) => Err(refusal(403, "commands are taken at the control socket only")),
         (Face::Unix, "POST") if request.is_json => Ok(Route::Commands),
         (Face::Unix, "POST") => Err(refusal(415, "a command is sent as application/json")),
-        (Face::Unix, _) => Err(refusal(405, "a command is sent by POST")),
+        (Face::Unix, _) => Err(POST_ONLY),
     }
 }
 

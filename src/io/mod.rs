@@ -16,6 +16,7 @@ pub(crate) mod probe;
 pub(crate) mod process;
 pub(crate) mod program_path;
 pub(crate) mod reason;
+pub(crate) mod service_manager;
 pub(crate) mod signals;
 pub(crate) mod standard_stream;
 pub(crate) mod token;

@@ -78,9 +78,20 @@ struct Change<'a> {
 }
 
 /// What has changed: the counts of all instances, and the rows with news.
-pub fn change(counts: &[usize; State::NAMES.len()], changed: &Snapshot) -> Vec<u8> {
-    let document = Change { counts: named(counts), processes: changed.rows().map(process).collect() };
+pub fn change(counts: &[usize; State::NAMES.len()], changed: &[ProcessRow]) -> Vec<u8> {
+    let document = Change { counts: named(counts), processes: changed.iter().map(process).collect() };
     serde_json::to_vec(&document).expect("strings and numbers always serialise")
+}
+
+#[derive(Serialize)]
+struct Why<'a> {
+    name: &'a str,
+    lines: &'a [String],
+}
+
+/// Why an instance is in its state, in words.
+pub fn why(name: &str, lines: &[String]) -> Vec<u8> {
+    serde_json::to_vec(&Why { name, lines }).expect("strings always serialise")
 }
 
 fn named(counts: &[usize; State::NAMES.len()]) -> serde_json::Map<String, serde_json::Value> {

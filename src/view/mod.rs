@@ -9,4 +9,4 @@ pub mod table;
 pub mod why;
 
 pub use line::{Line, Style};
-pub use snapshot::{About, Observed, ProcessRow, ProgramRows, Snapshot, Usage, counts, take};
+pub use snapshot::{About, Observed, ProcessRow, ProgramRows, Snapshot, Usage, counts, rows, take};

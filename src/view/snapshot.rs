@@ -100,6 +100,20 @@ pub fn take(
     Snapshot { programs: picked.map(|(rows, _)| rows).collect() }
 }
 
+/// The rows of just these instances; of those that are gone there is none.
+pub fn rows(
+    supervisor: &Supervisor,
+    now: Time,
+    keys: impl Iterator<Item = Key>,
+    observed: impl Fn(u32) -> Observed,
+) -> Vec<ProcessRow> {
+    keys.filter_map(|key| {
+        let program = supervisor.program_of(key)?;
+        process_row(supervisor, now, program, key, &observed)
+    })
+    .collect()
+}
+
 /// How many instances are in each state, in the order of [`State::NAMES`].
 pub fn counts(supervisor: &Supervisor) -> [usize; State::NAMES.len()] {
     let mut counts = [0; State::NAMES.len()];

@@ -53,8 +53,12 @@ pub fn send(port: u16, request: &str) -> io::Result<Answer> {
 
 /// Sends several requests at once, of which the last closes, and splits what comes back.
 pub fn pipeline(port: u16, requests: &str) -> Vec<Answer> {
-    let bytes = converse(port, requests).unwrap();
-    let mut rest = &bytes[..];
+    split_answers(&converse(port, requests).unwrap())
+}
+
+/// Takes answers apart that came one behind the other.
+pub fn split_answers(bytes: &[u8]) -> Vec<Answer> {
+    let mut rest = bytes;
     let mut answers = Vec::new();
     while !rest.is_empty() {
         let (mut answer, end) = Answer::read(rest).expect("whole answers");

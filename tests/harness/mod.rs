@@ -8,6 +8,8 @@
 #![allow(dead_code, unused_imports)]
 
 mod console;
+mod control;
+mod events;
 mod http;
 mod ledger;
 mod marks;
@@ -15,10 +17,12 @@ mod proc;
 mod terminal;
 
 pub use console::Console;
+pub use control::{as_stranger, converse_at_socket, is_root, post};
+pub use events::{EventReader, SentEvent};
 pub use http::{Answer, free_port, get, pipeline, send};
 pub use ledger::{audit, audit_end, audit_gaps, numbered, with_backups};
 pub use marks::{Mark, marked};
-pub use proc::{context_switches, cpu_ticks, field, is_alive, limits_of, wait_while};
+pub use proc::{context_switches, cpu_ticks, descriptors, field, is_alive, limits_of, rss_bytes, wait_while};
 pub use terminal::Terminal;
 
 use std::fs;

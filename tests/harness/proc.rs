@@ -42,3 +42,14 @@ pub fn wait_while(what: &str, time: Duration, mut condition: impl FnMut() -> boo
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// How many descriptors are open.
+pub fn descriptors(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
+
+/// Resident memory.
+pub fn rss_bytes(pid: u32) -> u64 {
+    let kib = field(pid, "VmRSS").unwrap();
+    kib.trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}

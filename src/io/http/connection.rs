@@ -1,11 +1,13 @@
 //! One connection: requests in, answers out, one after the other.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::{Registry, Token};
 
+use super::outbox::Outbox;
 use super::peer::Peer;
 use crate::http::{self, Face, HEAD_BYTES_MAX, Refusal, Request, Response};
 use crate::io::clock;
@@ -21,9 +23,9 @@ const LINGER: Duration = Duration::from_secs(1);
 /// A peer that goes on sending after a refusal is heard out this far, in bytes.
 const LINGER_BYTES_MAX: usize = 256 * 1024;
 
-/// What may wait to be read by the peer of a stream; who lets more come together is dropped. The state
-/// of ten thousand instances has about 3 MB.
-const STREAM_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What may wait to be read by the peer of a stream, in bytes; who lets more come together is dropped.
+/// The state of ten thousand instances has about 3 MB.
+const STREAM_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What a connection needs next.
 pub(super) enum Progress {
@@ -46,10 +48,11 @@ pub(super) struct Connection {
     input: Vec<u8>,
     /// How much of the input was searched for the end of a head.
     searched: usize,
-    output: Vec<u8>,
-    written: usize,
+    outbox: Outbox,
     lingered: usize,
     keep_alive: bool,
+    /// Whether the peer neither sends nor reads any more; what it has sent is still to be done.
+    is_gone: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,10 +77,10 @@ impl Connection {
             begun: None,
             input: Vec::new(),
             searched: 0,
-            output: Vec::new(),
-            written: 0,
+            outbox: Outbox::default(),
             lingered: 0,
             keep_alive: true,
+            is_gone: false,
         }
     }
 
@@ -106,7 +109,17 @@ impl Connection {
 
     /// Whether a stream has taken all that it was sent.
     pub(super) fn has_taken_all(&self) -> bool {
-        self.output.is_empty()
+        self.outbox.waiting() == 0
+    }
+
+    /// Whether it reads a stream.
+    pub(super) fn is_streaming(&self) -> bool {
+        self.phase == Phase::Streaming
+    }
+
+    /// What it has still to send.
+    pub(super) fn outbox(&self) -> &Outbox {
+        &self.outbox
     }
 
     /// Whether it has not made a request that is being answered.
@@ -114,9 +127,12 @@ impl Connection {
         self.phase == Phase::ReadingHead
     }
 
-    /// Goes on after a poll event.
-    pub(super) fn ready(&mut self) -> Progress {
+    /// Goes on after a poll event. `is_gone` says that the peer neither sends nor reads any more.
+    pub(super) fn ready(&mut self, is_gone: bool) -> Progress {
+        self.is_gone |= is_gone;
         match self.phase {
+            // Who has left keeps no place, however long the command takes that it gave.
+            Phase::Answering if self.is_gone => Progress::Over,
             // What comes while we answer stays in the socket; reading goes on after the answer.
             Phase::Answering => Progress::Waiting,
             Phase::New | Phase::ReadingHead | Phase::Writing | Phase::Streaming | Phase::Lingering => {
@@ -132,25 +148,21 @@ impl Connection {
         if !response.is_stream() || is_head {
             return self.send(response, !is_head);
         }
-        self.output = response.encode(true, false, &clock::http_date());
-        self.written = 0;
+        self.outbox.push(response.head(false, &clock::http_date()).into());
         self.phase = Phase::Streaming;
         self.stream()
     }
 
     /// Sends more of a stream.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Progress {
+    pub(super) fn push(&mut self, bytes: Arc<[u8]>) -> Progress {
         if self.phase != Phase::Streaming {
             return Progress::Waiting;
         }
-        if self.output.len() - self.written + bytes.len() > STREAM_BYTES_MAX {
+        // Who has read everything may get a piece of any size.
+        if self.outbox.waiting() > 0 && self.outbox.waiting() + bytes.len() > STREAM_BYTES_MAX {
             return Progress::Over;
         }
-        if self.written > 0 {
-            self.output.drain(..self.written);
-            self.written = 0;
-        }
-        self.output.extend_from_slice(bytes);
+        self.outbox.push(bytes);
         self.stream()
     }
 
@@ -169,7 +181,7 @@ impl Connection {
     /// The time for what it was doing is over.
     pub(super) fn time_is_up(&mut self) -> Progress {
         match self.phase {
-            Phase::ReadingHead if !self.input.is_empty() => {
+            Phase::ReadingHead if !self.input.is_empty() || self.begun.is_some() => {
                 self.refuse(Refusal { status: 408, reason: "the request took too long" })
             }
             Phase::New
@@ -208,6 +220,10 @@ impl Connection {
                 }
                 Ok(None) => {}
                 Err(refusal) => return self.refuse(refusal),
+            }
+            if self.input.is_empty() {
+                // An idle connection keeps no buffers.
+                self.input = Vec::new();
             }
             let mut chunk = [0; 4096];
             match self.peer.read(&mut chunk) {
@@ -256,8 +272,10 @@ impl Connection {
     }
 
     fn send(&mut self, response: &Response, with_body: bool) -> Progress {
-        self.output = response.encode(with_body, self.keep_alive, &clock::http_date());
-        self.written = 0;
+        self.outbox.push(response.head(self.keep_alive, &clock::http_date()).into());
+        if with_body {
+            self.outbox.push(response.body());
+        }
         self.phase = Phase::Writing;
         match self.write() {
             Progress::Waiting => Progress::WaitingAtMost(WRITE_WITHIN),
@@ -266,10 +284,10 @@ impl Connection {
     }
 
     fn write(&mut self) -> Progress {
-        match self.write_some() {
-            Some(true) => {}
-            Some(false) => return Progress::Waiting,
-            None => return Progress::Over,
+        match self.outbox.send(&mut self.peer) {
+            Ok(true) => {}
+            Ok(false) => return Progress::Waiting,
+            Err(_) => return Progress::Over,
         }
         if self.keep_alive {
             self.phase = Phase::New;
@@ -285,22 +303,6 @@ impl Connection {
         }
     }
 
-    /// Whether all is written; `None` if the peer is gone.
-    fn write_some(&mut self) -> Option<bool> {
-        while self.written < self.output.len() {
-            match self.peer.write(&self.output[self.written..]) {
-                Ok(count) => self.written += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Some(false),
-                Err(_) => return None,
-            }
-        }
-        // An idle connection keeps no buffers.
-        self.output = Vec::new();
-        self.written = 0;
-        Some(true)
-    }
-
     /// Writes what there is of a stream, and notices when its reader has left. What the reader says
     /// is not listened to, but it may not say much.
     fn stream(&mut self) -> Progress {
@@ -311,7 +313,11 @@ impl Connection {
                 Ok(count) => self.lingered += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return if self.write_some().is_some() { Progress::Waiting } else { Progress::Over };
+                    return if self.outbox.send(&mut self.peer).is_ok() {
+                        Progress::Waiting
+                    } else {
+                        Progress::Over
+                    };
                 }
                 Err(_) => return Progress::Over,
             }

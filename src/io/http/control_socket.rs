@@ -6,10 +6,11 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use mio::net::UnixListener;
+use mio::net::{UnixListener, UnixStream};
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::sys::stat::{Mode, umask};
@@ -25,8 +26,8 @@ const PATH_BYTES_MAX: usize = 107;
 pub(crate) enum Refused {
     /// Another supervisor answers there.
     InUse {
-        /// Its pid.
-        pid: i32,
+        /// Its pid; not known of one that is stopped and has a crowd at its door.
+        pid: Option<i32>,
     },
     /// In words.
     Trouble(String),
@@ -54,9 +55,7 @@ impl ControlSocket {
         let directory =
             path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // Two supervisors that start at once must not take each other's socket for a stale one.
-        let directory = File::open(directory).map_err(trouble)?;
-        let _lock =
-            Flock::lock(directory, FlockArg::LockExclusive).map_err(|(_, errno)| trouble(errno.into()))?;
+        let _lock = lock(directory).map_err(trouble)?;
         make_way(path)?;
         let ours = umask(Mode::from_bits_truncate(0o177));
         let bound = UnixListener::bind(path);
@@ -82,6 +81,21 @@ impl Drop for ControlSocket {
     }
 }
 
+/// Locks a directory against other supervisors, who hold the lock for a moment only. Somebody else may
+/// hold it for longer (`flock DIRECTORY taskmaster`), so after a second we go on without.
+fn lock(directory: &Path) -> io::Result<Option<Flock<File>>> {
+    let mut directory = File::open(directory)?;
+    for _ in 0..100 {
+        match Flock::lock(directory, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(Some(lock)),
+            Err((unlocked, Errno::EWOULDBLOCK)) => directory = unlocked,
+            Err((_, _)) => return Ok(None),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(None)
+}
+
 /// Removes what a supervisor that was killed has left behind. What answers, or is no socket, stays.
 fn make_way(path: &Path) -> Result<(), Refused> {
     let trouble = |text: String| Refused::Trouble(format!("{}: {text}", path.display()));
@@ -93,11 +107,13 @@ fn make_way(path: &Path) -> Result<(), Refused> {
     if !found.file_type().is_socket() {
         return Err(trouble("is there already, and is not a socket".to_owned()));
     }
+    // This one does not wait for a supervisor that lets nobody in just now.
     match UnixStream::connect(path) {
         Ok(stream) => {
-            let pid = getsockopt(&stream, PeerCredentials).map_or(0, |credentials| credentials.pid());
+            let pid = getsockopt(&stream, PeerCredentials).ok().map(|credentials| credentials.pid());
             Err(Refused::InUse { pid })
         }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Refused::InUse { pid: None }),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             fs::remove_file(path).map_err(|error| trouble(reason(&error)))
         }

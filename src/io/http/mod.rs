@@ -2,8 +2,10 @@
 //! everything that a slow or hostile peer could make us keep. Two faces share it: TCP, and the control
 //! socket.
 
+mod budget;
 mod connection;
 mod control_socket;
+mod outbox;
 mod peer;
 mod peer_uid;
 
@@ -12,6 +14,7 @@ use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::net::TcpListener;
@@ -24,6 +27,7 @@ use crate::http::{Face, Request, Response};
 use crate::slots::{Key, Slots};
 use crate::time::Time;
 use crate::timers::Timers;
+use budget::WAITING_BYTES_MAX;
 use connection::{Connection, Progress};
 use control_socket::ControlSocket;
 use peer::Peer;
@@ -34,9 +38,13 @@ pub(crate) use control_socket::Refused;
 const RETRY_AFTER: Duration = Duration::from_secs(3);
 /// Connections over TCP at one time. A further one takes the place of one that says nothing, or waits
 /// in the kernel's queue.
-const TCP_MAX: usize = 256;
+const TCP_MAX: usize = 512;
+/// Streams among them. There is always room for a short question.
+const TCP_STREAMS_MAX: usize = 256;
 /// Connections at the control socket, which strangers cannot use up.
 const UNIX_MAX: usize = 64;
+/// Peers that are let in at one time, so that those who come in crowds cannot hold the loop.
+const ACCEPTS_PER_TURN: usize = 64;
 
 /// The server.
 pub(crate) struct Server {
@@ -48,6 +56,12 @@ pub(crate) struct Server {
     connections: Slots<Connection>,
     /// How many of them came over TCP.
     tcp_connections: usize,
+    /// How much waits to be taken by those, in bytes; what is shared counts for each.
+    tcp_waiting: usize,
+    /// The limit of open files.
+    descriptors_max: u64,
+    /// Where peers may be waiting to be let in without another event that says so.
+    at_door: Vec<Face>,
     timers: Timers,
     requests: VecDeque<(Key, Box<Request>)>,
     /// Connections that left while they were being served.
@@ -60,8 +74,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Nothing is bound yet. With an `address` it is to listen on TCP.
-    pub(crate) fn new(address: Option<SocketAddr>) -> Server {
+    /// Nothing is bound yet. With an `address` it is to listen on TCP. `descriptors_max` is the limit of
+    /// open files, of which connections leave some for spawns.
+    pub(crate) fn new(address: Option<SocketAddr>, descriptors_max: u64) -> Server {
         Server {
             address,
             tcp: None,
@@ -69,6 +84,9 @@ impl Server {
             retry_at: None,
             connections: Slots::new(),
             tcp_connections: 0,
+            tcp_waiting: 0,
+            descriptors_max,
+            at_door: Vec::new(),
             timers: Timers::new(),
             requests: VecDeque::new(),
             departed: Vec::new(),
@@ -142,6 +160,9 @@ impl Server {
             let Some(key) = self.connections.key_at(index) else { continue };
             self.act(registry, now, key, Connection::time_is_up);
         }
+        for face in std::mem::take(&mut self.at_door) {
+            self.accept(registry, now, face);
+        }
         if self.retry_at.is_none_or(|at| at > now) {
             return false;
         }
@@ -154,32 +175,43 @@ impl Server {
         self.address.is_some() && self.bind(registry, now).is_ok()
     }
 
-    /// Takes in whoever waits at the door.
+    /// Takes in who waits at the door, so many at a time.
     pub(crate) fn accept(&mut self, registry: &Registry, now: Time, face: Face) {
-        loop {
-            let oldest = match self.has_room(face) {
-                true => None,
-                false => match self.longest_unheard(face) {
-                    Some(oldest) => Some(oldest),
-                    None => return,
-                },
-            };
+        for _ in 0..ACCEPTS_PER_TURN {
+            let mut oldest = None;
+            if !self.has_room(face) {
+                oldest = self.longest_unheard(face);
+                if oldest.is_none() {
+                    return;
+                }
+            }
             let peer = match self.next_peer(face) {
                 Ok(Some(peer)) => peer,
                 Ok(None) => return,
                 // The peer gave up before we came; the next one may be fine.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
-                Err(error) if is_shortage(&error) && self.show_out(face) => continue,
+                Err(error) if is_shortage(&error) => match self.show_out(face) {
+                    ShownOut::Somebody => continue,
+                    ShownOut::Nobody => return,
+                    ShownOut::NoSpare => return self.retry_at = Some(now + RETRY_AFTER),
+                },
                 Err(error) => {
                     log::warn!("cannot accept a connection: {}", reason(&error));
-                    self.retry_at = Some(now + RETRY_AFTER);
-                    return;
+                    return self.retry_at = Some(now + RETRY_AFTER);
                 }
             };
+            if self.needs_its_descriptor(&peer) {
+                oldest = oldest.or_else(|| self.longest_unheard(face));
+                if oldest.is_none() {
+                    self.tell_of_shortage();
+                    continue;
+                }
+            } else {
+                self.is_short = false;
+            }
             if let Some(oldest) = oldest {
                 self.close(registry, oldest);
             }
-            self.is_short = false;
             self.tcp_connections += usize::from(face == Face::Tcp);
             let key = self.connections.insert(Connection::new(peer));
             self.act(registry, now, key, |connection| {
@@ -189,12 +221,19 @@ impl Server {
                 }
             });
         }
+        self.at_door.push(face);
+    }
+
+    /// Whether so few descriptors are left that spawns will need this one.
+    fn needs_its_descriptor(&self, peer: &Peer) -> bool {
+        let reserve = budget::reserve(self.descriptors_max, peer.face() == Face::Tcp);
+        u64::try_from(peer.descriptor()).is_ok_and(|number| number >= self.descriptors_max - reserve)
     }
 
     fn next_peer(&mut self, face: Face) -> io::Result<Option<Peer>> {
         loop {
             let accepted = match (face, &self.tcp, &self.control) {
-                (Face::Tcp, Some(listener), _) => listener.accept().map(|(stream, _)| Peer::Tcp(stream)),
+                (Face::Tcp, Some(listener), _) => listener.accept().map(|(stream, _)| Peer::tcp(stream)),
                 (Face::Unix, _, Some(control)) => {
                     control.listener.accept().map(|(stream, _)| Peer::Unix(stream))
                 }
@@ -211,26 +250,36 @@ impl Server {
         }
     }
 
-    /// Without descriptors: lets one in by the spare one and closes the door behind it. False if even
-    /// that does not work.
-    fn show_out(&mut self, face: Face) -> bool {
-        if !std::mem::replace(&mut self.is_short, true) {
-            log::warn!(
-                "cannot accept a connection, for want of descriptors; those that come are turned away"
-            );
-        }
+    /// Without descriptors: lets one in by the spare one and closes the door behind it.
+    fn show_out(&mut self, face: Face) -> ShownOut {
+        self.tell_of_shortage();
         if self.spare.take().is_none() {
             self.spare = open_spare();
-            return false;
+            return ShownOut::NoSpare;
         }
-        let shown_out = matches!(self.next_peer(face), Ok(Some(_)));
+        let let_in = self.next_peer(face);
+        let shown_out = match let_in {
+            Ok(Some(_)) => ShownOut::Somebody,
+            Ok(None) => ShownOut::Nobody,
+            Err(_) => ShownOut::NoSpare,
+        };
+        drop(let_in);
         self.spare = open_spare();
         shown_out
     }
 
-    /// A connection may be read or written.
-    pub(crate) fn ready(&mut self, registry: &Registry, now: Time, key: Key) {
-        self.act(registry, now, key, Connection::ready);
+    fn tell_of_shortage(&mut self) {
+        if !std::mem::replace(&mut self.is_short, true) {
+            log::warn!(
+                "descriptors are running out; connections are turned away, to leave some for programs"
+            );
+        }
+    }
+
+    /// A connection may be read or written; `is_gone` if it is neither read nor written any more by its
+    /// peer.
+    pub(crate) fn ready(&mut self, registry: &Registry, now: Time, key: Key, is_gone: bool) {
+        self.act(registry, now, key, |connection| connection.ready(is_gone));
     }
 
     /// The next request that is to be answered by [`Server::respond`].
@@ -238,9 +287,27 @@ impl Server {
         self.requests.pop_front()
     }
 
-    /// How many requests wait for an answer.
-    pub(crate) fn requests_len(&self) -> usize {
-        self.requests.len()
+    /// Whether there is something to do without another event.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.requests.is_empty() || !self.at_door.is_empty()
+    }
+
+    /// Whether a connection may become a stream; one that reads nothing may have to go for it.
+    pub(crate) fn has_room_for_stream(&mut self, registry: &Registry, key: Key) -> bool {
+        let is_tcp = |connection: &Connection| connection.face() == Face::Tcp;
+        if self.connections.get(key).is_none_or(|connection| !is_tcp(connection)) {
+            return true;
+        }
+        let streams = || {
+            let streams = self.connections.iter();
+            streams.filter(|(_, connection)| is_tcp(connection) && connection.is_streaming())
+        };
+        if streams().count() < TCP_STREAMS_MAX {
+            return true;
+        }
+        let deaf = streams().filter(|(_, connection)| !connection.has_taken_all());
+        let deafest = deaf.max_by_key(|(_, connection)| connection.outbox().waiting()).map(|(key, _)| key);
+        deafest.inspect(|deafest| self.close(registry, *deafest)).is_some()
     }
 
     /// Answers a request.
@@ -255,8 +322,18 @@ impl Server {
         self.act(registry, now, key, |connection| connection.respond(request, response));
     }
 
+    /// The answer comes later: closes the connection if nobody waits for it any more.
+    pub(crate) fn let_go(&mut self, registry: &Registry, now: Time, key: Key) {
+        self.act(registry, now, key, |connection| connection.ready(false));
+    }
+
+    /// Our end of a TCP connection.
+    pub(crate) fn own_address(&self, key: Key) -> Option<SocketAddr> {
+        self.connections.get(key)?.addresses().map(|(_, own)| own)
+    }
+
     /// Sends more of a stream; a reader that lets too much wait is dropped.
-    pub(crate) fn push(&mut self, registry: &Registry, now: Time, key: Key, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, registry: &Registry, now: Time, key: Key, bytes: Arc<[u8]>) {
         self.act(registry, now, key, |connection| connection.push(bytes));
     }
 
@@ -300,13 +377,15 @@ impl Server {
 
     fn close(&mut self, registry: &Registry, key: Key) {
         self.timers.set(key.index(), None);
-        if let Some(mut connection) = self.connections.remove(key) {
-            self.tcp_connections -= usize::from(connection.face() == Face::Tcp);
-            if connection.is_served() {
-                self.departed.push(key);
-            }
-            connection.deregister(registry);
+        let Some(mut connection) = self.connections.remove(key) else { return };
+        if connection.face() == Face::Tcp {
+            self.tcp_connections -= 1;
+            self.tcp_waiting -= connection.outbox().waiting();
         }
+        if connection.is_served() {
+            self.departed.push(key);
+        }
+        connection.deregister(registry);
     }
 
     /// Lets a connection do something, and does what follows from it.
@@ -319,23 +398,56 @@ impl Server {
     ) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let face = connection.face();
-        match act(connection) {
+        let before = connection.outbox().waiting();
+        let progress = act(connection);
+        let after = connection.outbox().waiting();
+        if face == Face::Tcp {
+            self.tcp_waiting = self.tcp_waiting - before + after;
+        }
+        match progress {
             Progress::Request(request) => {
                 self.timers.set(key.index(), None);
-                self.requests.push_back((key, request));
+                match face {
+                    // Who may give commands need not wait behind a crowd of those who look.
+                    Face::Unix => self.requests.push_front((key, request)),
+                    Face::Tcp => self.requests.push_back((key, request)),
+                }
             }
             Progress::Waiting => {}
             Progress::WaitingAtMost(time) => self.timers.set(key.index(), Some(now + time)),
             Progress::Over => {
-                let was_full = !self.has_room(face);
-                self.close(registry, key);
-                if was_full {
+                if !self.has_room(face) {
                     // Those who came while the house was full were not told of by an edge.
-                    self.accept(registry, now, face);
+                    self.at_door.push(face);
                 }
+                self.close(registry, key);
             }
         }
+        if after > before {
+            self.keep_within_budget(registry);
+        }
     }
+
+    /// Closes the connections that make us keep the most, until all of them together are bearable.
+    fn keep_within_budget(&mut self, registry: &Registry) {
+        while self.tcp_waiting > WAITING_BYTES_MAX {
+            let tcp = || self.connections.iter().filter(|(_, connection)| connection.face() == Face::Tcp);
+            if budget::distinct_bytes(tcp().map(|(_, connection)| connection.outbox())) <= WAITING_BYTES_MAX {
+                return;
+            }
+            let Some((deafest, _)) = tcp().max_by_key(|(_, connection)| connection.outbox().waiting()) else {
+                return;
+            };
+            self.close(registry, deafest);
+        }
+    }
+}
+
+/// What became of a peer at the door when there was no descriptor for it.
+enum ShownOut {
+    Somebody,
+    Nobody,
+    NoSpare,
 }
 
 fn open_spare() -> Option<File> {

@@ -10,9 +10,21 @@ pub(super) fn of(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
     if !peer.ip().to_canonical().is_loopback() {
         return None;
     }
-    let (local, remote) = (in_proc(peer), in_proc(own));
-    let table = if peer.is_ipv4() { "/proc/self/net/tcp" } else { "/proc/self/net/tcp6" };
-    fs::read_to_string(table).ok().and_then(|table| find(&table, &local, &remote))
+    // A socket of IPv6 may talk to one of IPv4; each end is listed in the form of its own family.
+    let plain = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+    let tables = [(plain(peer), plain(own), "tcp"), (mapped(peer), mapped(own), "tcp6")];
+    tables.into_iter().find_map(|(peer, own, table)| {
+        let table = fs::read_to_string(format!("/proc/self/net/{table}")).ok()?;
+        find(&table, &in_proc(peer), &in_proc(own))
+    })
+}
+
+/// The address as a socket of IPv6 has it.
+fn mapped(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) => SocketAddr::new(ip.to_ipv6_mapped().into(), address.port()),
+        IpAddr::V6(_) => address,
+    }
 }
 
 fn find(table: &str, local: &str, remote: &str) -> Option<u32> {
@@ -21,8 +33,11 @@ fn find(table: &str, local: &str, remote: &str) -> Option<u32> {
         if fields.next()? != local || fields.next()? != remote {
             return None;
         }
-        // st, tx:rx queues, tr:when, retransmits, and then the owner.
-        fields.nth(4)?.parse().ok()
+        // st, tx:rx queues, tr:when, retransmits, and then the owner; a timeout, and the inode.
+        let owner = fields.nth(4)?.parse().ok()?;
+        // A socket that nobody holds any more is listed as root's, with no inode.
+        let is_held = fields.nth(1)? != "0";
+        is_held.then_some(owner)
     };
     table.lines().skip(1).find_map(owner)
 }
@@ -49,9 +64,9 @@ mod tests {
 
     #[test]
     fn our_own_connection_is_ours() {
-        for host in ["127.0.0.1:0", "[::1]:0"] {
+        for (host, to) in [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "::1"), ("[::]:0", "127.0.0.1")] {
             let Ok(listener) = TcpListener::bind(host) else { continue };
-            let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let stream = TcpStream::connect((to, listener.local_addr().unwrap().port())).unwrap();
             let (accepted, peer) = listener.accept().unwrap();
             let own = accepted.local_addr().unwrap();
             assert_eq!(of(peer, own), Some(nix::unistd::Uid::effective().as_raw()));
@@ -67,5 +82,7 @@ mod tests {
                      1: 0100007F:A001 0100007F:1F90 01 00000000:00000000 00:00000000 00000000  1001        0 1 1\n";
         assert_eq!(find(table, "0100007F:A001", "0100007F:1F90"), Some(1001));
         assert_eq!(find(table, "0100007F:A002", "0100007F:1F90"), None);
+        let orphan = "header\n 0: 0100007F:A001 0100007F:1F90 06 00:00 03:00 0 0 0 0 3 ffff\n";
+        assert_eq!(find(orphan, "0100007F:A001", "0100007F:1F90"), None, "it is not root's");
     }
 }

@@ -25,6 +25,11 @@ impl FileLimit {
         Ok(FileLimit { inherited, raised, hard })
     }
 
+    /// How many descriptors we may have.
+    pub(crate) fn raised(self) -> u64 {
+        self.raised
+    }
+
     /// Whether a descriptor of this number can be given to a child while its limit is in force.
     pub(crate) fn inherits(self, descriptor: i32) -> bool {
         u64::try_from(descriptor).is_ok_and(|number| number < self.inherited)

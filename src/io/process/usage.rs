@@ -10,6 +10,8 @@ use crate::view::Usage;
 
 /// Readings are kept this long: two dashboards cost as much as one.
 const FRESH: Duration = Duration::from_secs(1);
+/// Processes that are read again at one time. Reading one takes about 6 us.
+pub(crate) const AT_ONCE_MAX: usize = 1000;
 
 /// The latest readings; taken only when somebody looks.
 pub(crate) struct Usages {
@@ -37,19 +39,23 @@ impl Usages {
         }
     }
 
-    /// Reads again for these processes (pid and start), unless that was just done.
-    pub(crate) fn refresh(&mut self, now: Time, processes: impl Iterator<Item = (u32, Time)>) {
+    /// Which of these processes are to be read now, for somebody who looks at all of them: those that are
+    /// not known yet, and unless that was just done, those whose readings are the oldest.
+    pub(crate) fn due<T>(&mut self, now: Time, processes: Vec<(T, u32, Time)>) -> Vec<(T, u32, Time)> {
+        let read_at = |(_, pid, started): &(T, u32, Time)| {
+            self.by_pid.get(pid).filter(|reading| reading.at >= *started).map(|reading| reading.at)
+        };
+        let (known, mut due): (Vec<_>, Vec<_>) =
+            processes.into_iter().partition(|process| read_at(process).is_some());
         if self.read_at.is_some_and(|at| now - at < FRESH) {
-            return;
+            return due;
         }
+        let mut known = known;
+        known.sort_by_key(&read_at);
+        known.truncate(AT_ONCE_MAX);
+        due.append(&mut known);
         self.read_at = Some(now);
-        let before = std::mem::take(&mut self.by_pid);
-        for (pid, started) in processes {
-            let earlier = before.get(&pid).filter(|reading| reading.at >= started).copied();
-            if let Some(reading) = self.read(now, pid, started, earlier) {
-                self.by_pid.insert(pid, reading);
-            }
-        }
+        due
     }
 
     /// Reads one process anew; whether that shows something new to people.
@@ -125,6 +131,25 @@ mod tests {
         assert_eq!(parse_stat(stat), Some((12, 123)));
         assert_eq!(parse_stat("42 (short) S 1"), None);
         assert_eq!(parse_stat(""), None);
+    }
+
+    #[test]
+    fn with_very_many_processes_the_oldest_readings_are_renewed_first() {
+        let mut usages = Usages::new();
+        let at = |seconds| Time::ZERO + Duration::from_secs(seconds);
+        let own = std::process::id();
+        let all = |count: u32| (0..count).map(|n| (n, own + n, Time::ZERO)).collect::<Vec<_>>();
+        assert_eq!(usages.due(at(1), all(3000)).len(), 3000, "nothing is known of any");
+        let usage = Usage { cpu_percent: 0.0, cpu_seconds: 0.0, rss_bytes: 1 };
+        for n in 0..3000u32 {
+            let reading = Reading { cpu_ticks: 0, at: at(if n < 1500 { 2 } else { 1 }), usage };
+            usages.by_pid.insert(own + n, reading);
+        }
+        assert_eq!(usages.due(at(1), all(3001)).len(), 1, "that was just done, but for the new one");
+        let due = usages.due(at(5), all(3001));
+        assert_eq!(due.len(), AT_ONCE_MAX + 1);
+        assert_eq!(due[0].0, 3000, "the one that is not known");
+        assert!(due[1..].iter().all(|(n, _, _)| *n >= 1500));
     }
 
     #[test]

@@ -1,0 +1,58 @@
+//! The state as a JSON document, rendered once for all who ask within a moment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::EventLoop;
+use crate::supervisor::Event;
+use crate::time::Time;
+use crate::view;
+
+/// A document is given again for this long, if nothing has happened since: only the uptimes in it, and
+/// the seconds to the next retry, are then older than the answer.
+const FRESH: Duration = Duration::from_millis(50);
+
+/// The latest document.
+#[derive(Default)]
+pub(super) struct Documents {
+    status: Option<(Time, Arc<[u8]>)>,
+}
+
+impl Documents {
+    /// This happened: what was rendered before is not true any more.
+    pub(super) fn note(&mut self, event: &Event) {
+        if !matches!(event, Event::Tick) {
+            self.outdate();
+        }
+    }
+
+    pub(super) fn outdate(&mut self) {
+        self.status = None;
+    }
+}
+
+impl EventLoop {
+    /// The document of `GET /api/status`.
+    pub(super) fn status_document(&mut self) -> Arc<[u8]> {
+        if let Some((at, document)) = &self.documents.status
+            && self.now - *at < FRESH
+        {
+            return Arc::clone(document);
+        }
+        self.refresh_usages();
+        let document: Arc<[u8]> = view::json::status(&self.about(), &self.snapshot(|_| true)).into();
+        self.documents.status = Some((self.now, Arc::clone(&document)));
+        document
+    }
+
+    /// The document with only this program, if there is one of that name.
+    pub(super) fn status_document_of(&mut self, program: &str) -> Vec<u8> {
+        self.refresh_usages();
+        let programs = self.supervisor.programs().iter();
+        let found = programs.filter(|found| found.spec().name == program);
+        let keys: Vec<_> = found.flat_map(|found| found.instances()).copied().collect();
+        let mut snapshot = self.snapshot(|key| keys.contains(&key));
+        snapshot.programs.retain(|found| found.name == program);
+        view::json::status(&self.about(), &snapshot)
+    }
+}
