@@ -66,7 +66,7 @@ enum Stage {
 /// A command that is to be started as a check.
 pub(crate) struct CommandCheck {
     pub(crate) key: Key,
-    /// Whose check it is; what strays from it is a stray of that.
+    /// Whose check it is, as a run that there never is: checks are no strays of the process that they check.
     pub(crate) run: Run,
     /// The program with the check in the place of its command, and its output in one pipe.
     pub(crate) program: ProgramSpec,
@@ -200,7 +200,8 @@ impl Prober {
                 stderr: Output::Stdout,
                 ..(*watch.program).clone()
             };
-            return Some(CommandCheck { key, run: watch.run, program, number: watch.number });
+            let run = Run { incarnation: 0, ..watch.run };
+            return Some(CommandCheck { key, run, program, number: watch.number });
         }
         None
     }
