@@ -79,7 +79,7 @@ impl Contender {
                 command.arg(rotating::ROLE).arg(dir.join("log/out"));
             }
             Contender::S6Log => {
-                command.args(["-b", &format!("n{BACKUPS}"), &format!("s{MAX_BYTES}"), "log"]);
+                command.args(["-b", &format!("n{BACKUPS}"), &format!("s{MAX_BYTES}"), "./log"]);
             }
             Contender::Svlogd => {
                 let config = format!("s{MAX_BYTES}\nn{BACKUPS}\n");
