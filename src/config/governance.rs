@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::dependencies::Dependency;
 use super::document::Node;
 use super::field::Field;
+use super::probes::ProbeSpec;
 use super::schema::{Applies, Key};
 use super::{parse, values};
 
@@ -62,6 +63,10 @@ pub struct Governance {
     pub exit_on_failure: bool,
     /// What must be so of other programs before it starts.
     pub depends_on: Vec<Dependency>,
+    /// Whether it can do its work.
+    pub readiness: Option<ProbeSpec>,
+    /// Whether it will ever do its work again.
+    pub liveness: Option<ProbeSpec>,
     /// The time between the starts of two instances.
     pub start_interval: Duration,
 }
@@ -74,6 +79,8 @@ impl Default for Governance {
             kind: Kind::Service,
             exit_on_failure: false,
             depends_on: Vec::new(),
+            readiness: None,
+            liveness: None,
             start_interval: Duration::ZERO,
         }
     }

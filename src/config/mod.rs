@@ -21,6 +21,7 @@ mod foreign;
 mod governance;
 mod identity;
 mod parse;
+mod probes;
 mod schema;
 mod spec;
 mod syntax;
@@ -34,6 +35,7 @@ pub use document::TEXT_BYTES_MAX;
 pub use governance::{Governance, Kind, RestartDelay};
 pub use identity::{Identity, LIMITS, Limit, OnCrash, Range, Surroundings, User};
 pub use parse::{parse, parse_in};
+pub use probes::{Check, ProbeSpec, Url, address};
 pub use schema::{Applies, Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 pub use spec::{
     Autorestart, Config, HttpLogs, KillStrays, LogFormat, LogFull, Output, ProgramSpec, Rotation,

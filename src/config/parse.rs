@@ -302,7 +302,7 @@ pub(super) fn read_keys<T>(
             let hint = foreign::translate(name).or_else(|| suggest(name, names));
             let hint = hint.or_else(|| foreign::translate_nearly(name)).unwrap_or_else(|| {
                 let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
-                let lines: Vec<String> = names.chunks(9).map(|names| names.join(", ")).collect();
+                let lines: Vec<String> = names.chunks(7).map(|names| names.join(", ")).collect();
                 format!("the keys are\n  {}", lines.join(",\n  "))
             });
             field.wrong_key::<()>(format!("unknown key `{name}`"), hint);

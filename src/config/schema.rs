@@ -3,7 +3,7 @@
 use super::field::Field;
 use super::identity;
 use super::spec::{ProgramSpec, SupervisorSpec};
-use super::{dependencies, governance, values};
+use super::{dependencies, governance, probes, values};
 
 /// One key of a section whose values are kept in a `T`.
 pub struct Key<T> {
@@ -300,6 +300,22 @@ pub const PROGRAM_KEYS: &[Key<ProgramSpec>] = &[
         applies: Applies::InPlace,
         differs: |old, new| old.governance.depends_on != new.governance.depends_on,
         set: |field, spec| dependencies::depends_on(field).map(|value| spec.governance.depends_on = value),
+    },
+    Key {
+        name: "readiness",
+        default: "none",
+        summary: "a check of whether it can do its work: {exec, tcp or http, interval, timeout, retries, start_delay}",
+        applies: Applies::NextStart,
+        differs: |old, new| old.governance.readiness != new.governance.readiness,
+        set: |field, spec| probes::probe(field).map(|value| spec.governance.readiness = Some(value)),
+    },
+    Key {
+        name: "liveness",
+        default: "none",
+        summary: "the same; failures beyond its retries restart the instance, as its policy says",
+        applies: Applies::NextStart,
+        differs: |old, new| old.governance.liveness != new.governance.liveness,
+        set: |field, spec| probes::probe(field).map(|value| spec.governance.liveness = Some(value)),
     },
     Key {
         name: "start_interval",

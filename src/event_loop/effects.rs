@@ -43,8 +43,11 @@ impl EventLoop {
                     self.log_change(instance, from, to);
                     self.documents.outdate();
                     self.watchers.note(self.now, instance);
+                    self.service_manager.mark_stale();
                     self.note_change(instance, from, to);
+                    self.note_for_probes(instance, from, to);
                 }
+                Action::Health { instance } => self.note_health(instance),
                 Action::Quit { abandoned: 0 } if self.supervisor.failure().is_some() => {
                     self.outcome = Some(Outcome::Failed);
                 }

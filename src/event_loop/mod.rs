@@ -18,8 +18,10 @@ mod http;
 mod last_resort;
 mod measure;
 mod news;
+mod probes;
 mod reload;
 mod remains;
+mod reports;
 mod status;
 mod usages;
 
@@ -41,7 +43,9 @@ use crate::io::faces::Faces;
 use crate::io::http::Server;
 use crate::io::journal::Journal;
 use crate::io::output::Pipes;
+use crate::io::probe::Prober;
 use crate::io::process::{FileLimit, Launcher, OutOfMemory, Processes, RunIds, Usages};
+use crate::io::service_manager::ServiceManager;
 use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
 use crate::supervisor::{Event, Supervisor};
@@ -96,6 +100,7 @@ pub(crate) struct EventLoop {
     signals: Signals,
     launcher: Launcher,
     processes: Processes,
+    prober: Prober,
     out_of_memory: OutOfMemory,
     evidence: EvidenceRoom,
     usages: Usages,
@@ -112,6 +117,7 @@ pub(crate) struct EventLoop {
     config_name: PathBuf,
     overrides: Overrides,
     news: News,
+    service_manager: ServiceManager,
     outcome: Option<Outcome>,
 }
 
@@ -141,6 +147,7 @@ impl EventLoop {
             signals,
             launcher: Launcher::new(limit, run_ids.clone())?,
             processes: Processes::new(run_ids),
+            prober: Prober::default(),
             out_of_memory: OutOfMemory::watch(),
             evidence: EvidenceRoom::default(),
             usages: Usages::new(),
@@ -157,6 +164,7 @@ impl EventLoop {
             config_name,
             overrides,
             news: News::new(messages),
+            service_manager: ServiceManager::of_environment(),
             outcome: None,
             poll,
         })
@@ -176,6 +184,7 @@ impl EventLoop {
         self.greet();
         self.tell_of_survivors();
         self.handle(Event::Boot);
+        self.service_manager.ready();
         loop {
             self.pull_spawns();
             if let Some(outcome) = self.outcome {
@@ -202,8 +211,10 @@ impl EventLoop {
             self.http.next_deadline(),
             self.watchers.next_deadline(),
             self.pipes.next_deadline(),
+            self.prober.next_deadline(),
             self.news.next_deadline(),
             self.console.next_deadline(),
+            self.service_manager.next_deadline(),
         ];
         let deadline = deadlines.into_iter().flatten().min();
         let timeout = match deadline {
@@ -233,6 +244,7 @@ impl EventLoop {
                     | Source::ControlListener
                     | Source::HttpConnection(_)
                     | Source::ConsoleOutput
+                    | Source::Probe(_)
                     | Source::VoiceOut
                     | Source::VoiceErr,
                 )
@@ -251,6 +263,7 @@ impl EventLoop {
             match Source::from_token(event.token()) {
                 Some(Source::HttpListener) => self.accept(Face::Tcp),
                 Some(Source::ControlListener) => self.accept(Face::Unix),
+                Some(Source::Probe(key)) => self.prober.ready(self.poll.registry(), self.now, key),
                 Some(Source::HttpConnection(key)) => {
                     let is_gone = event.is_write_closed();
                     self.with_http(|http, registry, now| http.ready(registry, now, key, is_gone));
@@ -266,6 +279,7 @@ impl EventLoop {
                 | None => {}
             }
         }
+        self.serve_probes();
         self.answer_http();
         self.pipes.pump(self.poll.registry());
         self.serve_followers();
@@ -275,6 +289,7 @@ impl EventLoop {
     fn end_turn(&mut self) {
         self.refresh_watch();
         self.serve_watchers();
+        self.report_to_service_manager();
         for line in self.pipes.take_console_lines() {
             self.console.warn(&line);
         }
@@ -332,6 +347,7 @@ impl EventLoop {
             self.note_end(&reaped);
             self.handle(Event::Exited { run: reaped.run, status: reaped.status });
         }
+        self.note_ended_checks();
     }
 
     /// A graceful shutdown that nobody insists on; asked for twice it is no more urgent.
@@ -364,6 +380,7 @@ impl EventLoop {
     }
 
     fn leave(&mut self, outcome: Outcome) {
+        self.processes.kill_checks();
         self.pipes.drain_all(self.poll.registry());
         if let Outcome::Abandoned(count) = outcome {
             let text = format!("{count} processes could not be ended and are left behind");

@@ -43,6 +43,9 @@ impl EventLoop {
 
     /// Applies what the file says by now; `request` is answered when everybody has settled.
     pub(super) fn reload(&mut self, request: RequestId) {
+        if self.supervisor.is_supervising() {
+            self.service_manager.reloading();
+        }
         match self.make_plan() {
             Ok(plan) => {
                 for line in plan.lines() {
@@ -66,6 +69,9 @@ impl EventLoop {
                 }
                 self.done(request, false);
             }
+        }
+        if self.supervisor.is_supervising() {
+            self.service_manager.ready();
         }
     }
 

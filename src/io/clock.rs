@@ -38,6 +38,12 @@ pub(crate) fn wall_stamp() -> u64 {
     wall_time().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }
 
+/// CLOCK_MONOTONIC itself, in microseconds, for others who know it.
+pub(crate) fn monotonic_microseconds() -> i64 {
+    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
+    now.map_or(0, |now| now.tv_sec() * 1_000_000 + now.tv_nsec() / 1000)
+}
+
 /// The wall clock's time as HTTP writes it (RFC 9110, section 5.6.7).
 pub(crate) fn http_date() -> String {
     httpdate::fmt_http_date(wall_time())

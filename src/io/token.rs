@@ -21,6 +21,8 @@ pub(crate) enum Source {
     HttpConnection(Key),
     /// The reading end of a child's stdout or stderr.
     Pipe(Key),
+    /// A connection that checks an instance.
+    Probe(Key),
     /// Our own stdout, while it takes no more of what programs say.
     VoiceOut,
     /// The same for stderr.
@@ -42,6 +44,7 @@ impl Source {
             Source::VoiceOut => pack(6, None),
             Source::VoiceErr => pack(7, None),
             Source::ControlListener => pack(8, None),
+            Source::Probe(key) => pack(9, Some(key)),
         }
     }
 
@@ -59,6 +62,7 @@ impl Source {
             6 => Some(Source::VoiceOut),
             7 => Some(Source::VoiceErr),
             8 => Some(Source::ControlListener),
+            9 => Some(Source::Probe(key)),
             _ => None,
         }
     }
@@ -87,6 +91,7 @@ mod tests {
             Source::VoiceOut,
             Source::VoiceErr,
             Source::ControlListener,
+            Source::Probe(key),
         ] {
             assert_eq!(Source::from_token(source.token()), Some(source));
         }

@@ -63,6 +63,11 @@ pub enum Action {
         /// To what.
         to: State,
     },
+    /// What is known of a running instance's health is not what it was.
+    Health {
+        /// Whose.
+        instance: Key,
+    },
     /// The shutdown is over.
     Quit {
         /// Processes that could not be ended in time.

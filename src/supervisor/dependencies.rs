@@ -82,6 +82,7 @@ impl Supervisor {
         let ended_well = instance.state == State::Exited
             && instance.last_exit().is_some_and(|exit| is_expected(&program.spec, exit));
         match condition {
+            Condition::Healthy if instance.state == State::Running => instance.is_ready(),
             Condition::Running | Condition::Healthy => {
                 let is_oneshot = program.spec.governance.kind == Kind::Oneshot;
                 instance.state == State::Running || (is_oneshot && ended_well)

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::Probe;
 use crate::command::{Order, RequestId};
 use crate::config::Plan;
 use crate::signal::Signal;
@@ -82,6 +83,15 @@ pub enum Event {
     GroupGone {
         /// The run whose leader led it.
         run: Run,
+    },
+    /// A check of a running process came to an end.
+    Probed {
+        /// Whose process.
+        run: Run,
+        /// Which of its checks.
+        probe: Probe,
+        /// What it found: why it is not well, for people.
+        outcome: Result<(), String>,
     },
     /// Somebody wants something; answered by replies and exactly one done.
     Order {

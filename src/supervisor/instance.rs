@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::black_box::BlackBox;
+use super::health::{Health, Illness};
 use super::{ExitStatus, Goal, PastRun, State};
 use crate::config::{Autorestart, ProgramSpec};
 use crate::time::Time;
@@ -30,6 +31,10 @@ pub struct Instance {
     pub(super) surrender: Surrender,
     /// The rules by which a stop that is held back is to go, once its turn has come.
     pub(super) stop_rules: Option<Arc<ProgramSpec>>,
+    /// What its checks have found, if it is RUNNING and has any.
+    pub(super) health: Option<Box<Health>>,
+    /// The last end that a check has brought.
+    pub(super) illness: Option<Box<Illness>>,
     pub(super) process: Option<Process>,
     /// Strays of the present or latest run, as far as they were found.
     pub(super) strays: u32,
@@ -67,12 +72,14 @@ pub(super) enum Leader {
     Astray,
 }
 
-/// What an exit that nobody asked for comes to, once its remains are cleared away.
+/// What an exit that no wish has led to comes to, once its remains are cleared away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     FailedStart,
     Ran(ExitStatus),
     Succeeded,
+    /// It was ended because a check of its liveness failed.
+    Ill,
 }
 
 impl Instance {
@@ -89,6 +96,8 @@ impl Instance {
             restarted_at: Vec::new(),
             surrender: Surrender::FailedStarts,
             stop_rules: None,
+            health: None,
+            illness: None,
             process: None,
             strays: 0,
             outcome: None,

@@ -1,6 +1,7 @@
 //! The transitions of an instance. Each handler below lists every state it can meet; where nothing
 //! happens, it says so.
 
+use super::health::Health;
 use super::instance::{Leader, Outcome, Process, is_expected};
 use super::{Action, Ending, ExitStatus, Goal, Launch, PastRun, Run, Scope, State, Supervisor};
 use crate::config::Kind;
@@ -210,8 +211,10 @@ impl Supervisor {
     }
 
     fn enter_running(&mut self, key: Key) {
+        let health = Health::new(&self.spec_of(key));
         if let Some(instance) = self.instances.get_mut(key) {
             instance.failures = 0;
+            instance.health = health;
         }
         self.enter(key, State::Running, None);
     }

@@ -22,6 +22,7 @@ mod black_box;
 mod dependencies;
 mod dice;
 mod event;
+mod health;
 mod instance;
 mod lifecycle;
 mod orders;
@@ -36,6 +37,7 @@ pub use action::{Action, Remains, Scope, Spawn};
 pub use black_box::{PAST_RUNS_MAX, PastRun};
 pub use dependencies::Blocker;
 pub use event::{Event, ExitStatus, Run};
+pub use health::{Illness, Probe};
 pub use instance::{Instance, Surrender, is_expected, too_many_restarts};
 pub use state::{Ending, Goal, Launch, State};
 
@@ -106,6 +108,11 @@ impl Program {
         self.configured.filter(|numprocs| *numprocs != self.spec.numprocs)
     }
 
+    /// The same, to be kept.
+    pub fn shared_spec(&self) -> &Arc<ProgramSpec> {
+        &self.spec
+    }
+
     /// Its instances by number.
     pub fn instances(&self) -> &[Key] {
         &self.instances
@@ -158,6 +165,7 @@ impl Supervisor {
             Event::Exited { run, status } => self.exited(run, status),
             Event::StraysFound { run, count } => self.strays_found(run, count),
             Event::GroupGone { run } => self.group_gone(run),
+            Event::Probed { run, probe, outcome } => self.probed(run, probe, outcome),
             Event::Order { request, order } => self.order(request, order),
             Event::Reload { request, plan } => self.reload(request, *plan),
             Event::ShutdownSignal => self.shutdown_signal(),

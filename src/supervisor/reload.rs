@@ -88,7 +88,7 @@ impl Supervisor {
     /// Its program has changed: whoever is meant to be up gets a new process. What rests, waits or gave
     /// up is started later, by the new configuration; what was stopped by a wish stays so.
     fn renew(&mut self, request: RequestId, key: Key, at_rest: &mut Vec<Key>) {
-        let Some(instance) = self.instances.get(key) else { return };
+        let Some(instance) = self.instances.get_mut(key) else { return };
         if instance.goal != Goal::Up {
             return;
         }

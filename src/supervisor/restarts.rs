@@ -33,6 +33,13 @@ impl Supervisor {
             self.enter(key, State::Exited, None);
             return;
         }
+        self.restart_after_run(key);
+    }
+
+    /// A run is over, and another is to follow.
+    pub(super) fn restart_after_run(&mut self, key: Key) {
+        let spec = self.spec_of(key);
+        let Some(instance) = self.instances.get_mut(key) else { return };
         if !instance.may_restart(self.now, &spec) {
             self.give_up(key, Surrender::Restarts);
             return;

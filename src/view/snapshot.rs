@@ -174,7 +174,8 @@ pub(super) fn describe(instance: &Instance, program: &Program, left: Option<Dura
         State::Starting(Launch::Alive) if instance.failures() > 0 => {
             format!("retry {} of {}", instance.failures(), spec.startretries)
         }
-        State::Starting(Launch::Alive) | State::Running => String::new(),
+        State::Starting(Launch::Alive) => String::new(),
+        State::Running => instance.not_ready().unwrap_or_default(),
         State::Backoff if instance.failures() > 0 => {
             let retry = format!("retry {} of {}", instance.failures(), spec.startretries);
             format!("{}; {retry}{}", last(), within())

@@ -58,7 +58,7 @@ pub fn render(supervisor: &Supervisor, key: Key, moment: Moment, evidence: &[Evi
     let left = supervisor.deadline(key).map(|at| at - moment.now);
     let about = |run: &PastRun| evidence.iter().rev().find(|it| it.incarnation == run.incarnation);
     let last = instance.past_runs().last();
-    let ending = last.map(|run| ending(program, run, about(run)));
+    let ending = last.map(|run| ending(instance, program, run, about(run)));
     let cause = match waits_for(supervisor, key) {
         Some(waits) => format!("it {waits}"),
         None => cause(instance, program, moment, ending.as_deref()),
@@ -84,7 +84,7 @@ pub fn render(supervisor: &Supervisor, key: Key, moment: Moment, evidence: &[Evi
 }
 
 /// `it ended unexpectedly (exit code 3) after 2.5 s`.
-fn ending(program: &Program, run: &PastRun, evidence: Option<&Evidence>) -> String {
+fn ending(instance: &Instance, program: &Program, run: &PastRun, evidence: Option<&Evidence>) -> String {
     let spec = program.spec();
     let how = match evidence.and_then(|it| it.note.as_deref()) {
         Some(note) => format!("{}, {note}", run.status),
@@ -95,6 +95,10 @@ fn ending(program: &Program, run: &PastRun, evidence: Option<&Evidence>) -> Stri
         State::Starting(_) => {
             let starttime = life(spec.starttime);
             format!("it ended too early ({how}): after {lived}, where starttime is {starttime}")
+        }
+        State::Stopping(_) if instance.illness().is_some_and(|it| it.incarnation == run.incarnation) => {
+            let illness = instance.illness().map_or((0, ""), |it| (it.failures, &*it.reason));
+            format!("its liveness check failed {} times in a row: {}", illness.0, illness.1)
         }
         State::Stopping(_) => match run.status {
             ExitStatus::Code(_) => format!("it ended as it was asked to ({how})"),

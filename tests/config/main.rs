@@ -13,6 +13,7 @@ mod meaning;
 mod mutate;
 mod mutations;
 mod numbers;
+mod probes;
 mod programs;
 mod supervisor;
 mod syntax;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use taskmaster::config::{
-    Autorestart, Condition, Dependency, Governance, Identity, KillStrays, Kind, Limit, LogFormat, LogFull,
-    OnCrash, Output, PROGRAM_KEYS, ProgramSpec, Range, RestartDelay, Rotation, SUPERVISOR_KEYS, Template,
-    diff,
+    Autorestart, Check, Condition, Dependency, Governance, Identity, KillStrays, Kind, Limit, LogFormat,
+    LogFull, OnCrash, Output, PROGRAM_KEYS, ProbeSpec, ProgramSpec, Range, RestartDelay, Rotation,
+    SUPERVISOR_KEYS, Template, diff,
 };
 use taskmaster::signal::Signal;
 
@@ -404,7 +404,16 @@ fn the_defaults_of_the_table_are_the_defaults() {
         // These say in words what happens; `cmd` has none.
         if !matches!(
             key,
-            "cmd" | "workingdir" | "umask" | "restart_delay" | "user" | "group" | "nice" | "oom_score_adj"
+            "cmd"
+                | "workingdir"
+                | "umask"
+                | "restart_delay"
+                | "readiness"
+                | "liveness"
+                | "user"
+                | "group"
+                | "nice"
+                | "oom_score_adj"
         ) {
             let quoted =
                 format!("{key}: {}", written(key).replace("logs/{program_name}", "'logs/{program_name}"));
@@ -417,6 +426,12 @@ fn the_defaults_of_the_table_are_the_defaults() {
         let text = format!("programs: {{}}\ntaskmaster: {{{}: {}}}\n", key.name, key.default);
         assert_eq!(accepted(&text), plain, "{text}");
     }
+}
+
+fn probe() -> ProbeSpec {
+    let second = Duration::from_secs(1);
+    let check = Check::Tcp(Template::new("localhost:1"));
+    ProbeSpec { check, interval: second, timeout: second, retries: 3, start_delay: Duration::ZERO }
 }
 
 fn other() -> Dependency {
@@ -469,6 +484,8 @@ fn every_key_reaches_its_own_value() {
         ("on_crash: kill", |spec| spec.identity.on_crash = OnCrash::Kill),
         ("priority: -1", |spec| spec.priority = -1),
         ("depends_on: [other]", |spec| spec.governance.depends_on = vec![other()]),
+        ("readiness: {tcp: 'localhost:1'}", |spec| spec.governance.readiness = Some(probe())),
+        ("liveness: {tcp: 'localhost:1'}", |spec| spec.governance.liveness = Some(probe())),
         ("start_interval: 2", |spec| spec.governance.start_interval = Duration::from_secs(2)),
         ("restart_delay: 3", |spec| {
             spec.restart_delay = Some(RestartDelay::constant(Duration::from_secs(3)))

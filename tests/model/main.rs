@@ -2,6 +2,7 @@
 //! rely on in starting, stopping, ordering and leaving.
 
 mod black_box;
+mod checking;
 mod depending;
 mod expected;
 mod governing;

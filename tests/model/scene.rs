@@ -188,6 +188,7 @@ impl Scene {
             Action::Reply { request, line } => format!("#{} {line}", request.0),
             Action::Done { request, ok } => format!("#{} {}", request.0, if ok { "done" } else { "failed" }),
             Action::Changed { instance, to, .. } => format!("{} -> {to:?}", self.core.name(instance)),
+            Action::Health { instance } => format!("{} health", self.core.name(instance)),
             Action::Quit { abandoned } => format!("quit, {abandoned} left"),
         }
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use taskmaster::config::{
-    Autorestart, Condition, Config, Dependency, Governance, KillStrays, Kind, ProgramSpec, RestartDelay,
-    Source, Template, parse,
+    Autorestart, Check, Condition, Config, Dependency, Governance, KillStrays, Kind, ProbeSpec, ProgramSpec,
+    RestartDelay, Source, Template, parse,
 };
 use taskmaster::signal::Signal;
 use taskmaster::supervisor::ExitStatus;
@@ -113,8 +113,20 @@ fn draw_governance(random: &mut Random, autorestart: Autorestart) -> Governance 
         kind: if may_end { Kind::Oneshot } else { Kind::Service },
         exit_on_failure: random.percent(5),
         depends_on: Vec::new(),
+        readiness: draw_probe(random),
+        liveness: draw_probe(random),
         start_interval: Duration::ZERO,
     }
+}
+
+fn draw_probe(random: &mut Random) -> Option<ProbeSpec> {
+    random.percent(30).then(|| ProbeSpec {
+        check: Check::Tcp(Template::new("localhost:1")),
+        interval: SECOND,
+        timeout: SECOND,
+        retries: random.pick(&[1, 2, 3]),
+        start_delay: Duration::ZERO,
+    })
 }
 
 /// Whether programs have to do with each other, or instances wait for each other. The reference knows

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskmaster::config::{Autorestart, Condition, KillStrays, Kind, ProgramSpec};
+use taskmaster::config::{Autorestart, Condition, KillStrays, Kind, ProbeSpec, ProgramSpec};
 use taskmaster::signal::Signal;
-use taskmaster::supervisor::{ExitStatus, Remains, Scope};
+use taskmaster::supervisor::{ExitStatus, Probe, Remains, Scope};
 use taskmaster::time::Time;
 
 pub struct Expected {
@@ -52,6 +52,8 @@ pub struct Expected {
     restarts: Vec<Time>,
     /// When its present or last process was born.
     last_born: Option<Time>,
+    /// Whether it is ready, and checks of readiness and liveness that failed in a row; if it has any.
+    checks: Option<(bool, u32, u32)>,
     /// How and when its processes ended, all of them.
     pub ends: Vec<(Time, ExitStatus)>,
 }
@@ -61,6 +63,7 @@ enum Outcome {
     Failed,
     Ran(ExitStatus),
     Done,
+    Ill,
 }
 
 #[derive(Clone)]
@@ -107,6 +110,7 @@ impl Expected {
             last_wait: None,
             restarts: Vec::new(),
             last_born: None,
+            checks: None,
             ends: Vec::new(),
         }
     }
@@ -340,9 +344,40 @@ impl Expected {
             self.state() == "EXITED" && self.ends.last().is_some_and(|(_, status)| self.is_expected(*status));
         match condition {
             Condition::ExitedOk => has_ended_well,
+            Condition::Healthy if self.state() == "RUNNING" => self.is_ready(),
             Condition::Running | Condition::Healthy => {
                 let may_have_ended = self.spec.governance.kind == Kind::Oneshot;
                 self.state() == "RUNNING" || (may_have_ended && has_ended_well)
+            }
+        }
+    }
+
+    /// Whether it is RUNNING and no check says otherwise.
+    pub fn is_ready(&self) -> bool {
+        self.state() == "RUNNING" && self.checks.is_none_or(|(is_ready, _, _)| is_ready)
+    }
+
+    /// A check of its present process has ended.
+    pub fn checked(&mut self, now: Time, probe: Probe, is_well: bool) {
+        let Some((is_ready, unready, unlively)) = self.checks.as_mut().filter(|_| self.ending.is_none())
+        else {
+            return;
+        };
+        let governance = &self.spec.governance;
+        let retries = |spec: &Option<ProbeSpec>| spec.as_ref().map_or(1, |spec| spec.retries);
+        match (probe, is_well) {
+            (Probe::Readiness, true) => (*is_ready, *unready) = (true, 0),
+            (Probe::Readiness, false) => {
+                *unready += 1;
+                *is_ready &= *unready < retries(&governance.readiness);
+            }
+            (Probe::Liveness, true) => *unlively = 0,
+            (Probe::Liveness, false) => {
+                *unlively += 1;
+                if *unlively >= retries(&governance.liveness) {
+                    self.outcome = Some(Outcome::Ill);
+                    self.end(now);
+                }
             }
         }
     }
@@ -409,7 +444,7 @@ impl Expected {
             self.is_group_left = true;
             return;
         } else if self.ending.is_some() {
-            return self.ended();
+            return self.end_is_over(now);
         }
         let is_success = self.spec.governance.kind == Kind::Oneshot && self.is_expected(status);
         let outcome = match is_success {
@@ -430,6 +465,10 @@ impl Expected {
 
     pub fn group_gone(&mut self, now: Time) {
         self.is_group_left = false;
+        self.end_is_over(now);
+    }
+
+    fn end_is_over(&mut self, now: Time) {
         match self.outcome.take() {
             Some(outcome) => {
                 self.ending = None;
@@ -442,6 +481,9 @@ impl Expected {
     fn conclude(&mut self, now: Time, outcome: Outcome) {
         match outcome {
             Outcome::Failed => self.failed(now),
+            Outcome::Ill if !self.is_wanted => self.rest = "STOPPED",
+            Outcome::Ill if self.spec.autorestart == Autorestart::Never => self.rest = "EXITED",
+            Outcome::Ill => self.comes_again(now),
             Outcome::Ran(status) => self.ran(now, status),
             Outcome::Done => (self.rest, self.failures) = ("EXITED", 0),
         }
@@ -459,6 +501,9 @@ impl Expected {
     fn prove_if_due(&mut self, now: Time) {
         if !self.is_proven && self.born.is_some_and(|born| born + self.spec.starttime <= now) {
             (self.is_proven, self.failures, self.tries) = (true, 0, 0);
+            let governance = &self.spec.governance;
+            let is_ready = governance.readiness.is_none();
+            self.checks = (!is_ready || governance.liveness.is_some()).then_some((is_ready, 0, 0));
         }
     }
 
@@ -518,6 +563,11 @@ impl Expected {
             self.rest = "EXITED";
             return;
         }
+        self.comes_again(now);
+    }
+
+    /// Another process follows a run, unless there were too many.
+    fn comes_again(&mut self, now: Time) {
         let governance = &self.spec.governance;
         // Counted while there is a limit, and by the window of the day: a reload may change both.
         if governance.max_restarts > 0 {

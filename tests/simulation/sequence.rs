@@ -5,7 +5,7 @@ use taskmaster::command::{Order, Target};
 use taskmaster::config::Config;
 use taskmaster::signal::Signal;
 use taskmaster::slots::Key;
-use taskmaster::supervisor::{Event, ExitStatus, Run};
+use taskmaster::supervisor::{Event, ExitStatus, Probe, Run};
 use taskmaster::time::Time;
 
 use std::time::Duration;
@@ -72,7 +72,8 @@ impl Sequence<'_> {
                 self.advance();
                 Ok(())
             }
-            45..65 => self.report_an_end(),
+            45..60 => self.report_an_end(),
+            60..65 => self.report_a_check(),
             65..80 => self.world.take_spawn().map(drop),
             80..97 => self.report_a_spawn(false),
             _ => self.report_something_stale(),
@@ -150,13 +151,31 @@ impl Sequence<'_> {
         self.world.report_spawned(spawn.run, pid)
     }
 
+    /// Of a process that runs, or of one that has just ended to.
+    fn report_a_check(&mut self) -> Kept {
+        let checked = |it: &&Key| {
+            let governance = &self.world.expected[*it].spec.governance;
+            governance.readiness.is_some() || governance.liveness.is_some()
+        };
+        let keys: Vec<Key> = self.world.expected.keys().filter(checked).copied().collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let (key, is_well) = (self.random.pick(&keys), self.random.percent(50));
+        if self.world.expected[&key].state() != "RUNNING" {
+            return Ok(());
+        }
+        self.world.report_check(key, self.random.pick(&[Probe::Readiness, Probe::Liveness]), is_well)
+    }
+
     fn report_something_stale(&mut self) -> Kept {
         let runs: Vec<Run> = self.world.stale_runs();
         if runs.is_empty() {
             return Ok(());
         }
         let run = self.random.pick(&runs);
-        self.world.report_stale(match self.random.below(5) {
+        self.world.report_stale(match self.random.below(6) {
+            5 => Event::Probed { run, probe: Probe::Liveness, outcome: Err("late".to_owned()) },
             4 => Event::StraysFound { run, count: 1 },
             0 => Event::Exited { run, status: ExitStatus::Code(1) },
             1 => Event::GroupGone { run },

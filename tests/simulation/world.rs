@@ -8,7 +8,9 @@ use taskmaster::command::Order;
 use taskmaster::config::{Condition, Config, Kind, ProgramSpec};
 use taskmaster::signal::Signal;
 use taskmaster::slots::Key;
-use taskmaster::supervisor::{Action, Event, Launch, PAST_RUNS_MAX, Run, Scope, Spawn, State, Supervisor};
+use taskmaster::supervisor::{
+    Action, Event, Launch, PAST_RUNS_MAX, Probe, Run, Scope, Spawn, State, Supervisor,
+};
 use taskmaster::time::Time;
 
 use crate::answers::{Answers, Asked};
@@ -226,6 +228,16 @@ impl<'t> World<'t> {
         })
     }
 
+    /// A check of a process that runs has ended.
+    pub fn report_check(&mut self, key: Key, probe: Probe, is_well: bool) -> Kept {
+        let Some(run) = self.latest.get(&key).copied() else { return Ok(()) };
+        let now = self.now;
+        self.expected_of(run)?.checked(now, probe, is_well);
+        self.note_failure(run);
+        let outcome = if is_well { Ok(()) } else { Err("it does not answer".to_owned()) };
+        self.handle(Event::Probed { run, probe, outcome })
+    }
+
     /// A report about a process that is history: nothing may come of it.
     pub fn report_stale(&mut self, event: Event) -> Kept {
         // Any event may bring a shutdown on that has run out of time.
@@ -340,6 +352,10 @@ impl<'t> World<'t> {
             }
             Action::Done { request, ok } => self.answers.done(request, ok),
             Action::Changed { instance, from, to } => self.changed(instance, from, to),
+            Action::Health { instance } => match self.expected[&instance].state() {
+                "RUNNING" => Ok(()),
+                state => Err(format!("news about the health of what is {state}")),
+            },
             Action::Quit { abandoned } => {
                 let occupied = self.expected.values().filter(|instance| instance.is_occupied()).count();
                 if self.quit.replace(abandoned).is_some() || abandoned != occupied {
@@ -418,6 +434,9 @@ impl<'t> World<'t> {
             let latest = self.latest.get(key).and_then(|run| self.kernel.pid_of(*run));
             if instance.pid() != expected.born.and(latest) {
                 return broken("does not show the pid of its process");
+            }
+            if instance.is_ready() != expected.is_ready() {
+                return broken("is ready, or is not, against what its checks say");
             }
             let past = instance.past_runs().iter().map(|run| (run.ended, run.status));
             if !past.eq(expected.ends[expected.ends.len().saturating_sub(PAST_RUNS_MAX)..].iter().copied()) {

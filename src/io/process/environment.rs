@@ -9,6 +9,8 @@ use std::ffi::{CStr, CString, OsString, c_char};
 use std::os::unix::ffi::OsStringExt;
 use std::ptr;
 
+use crate::io::service_manager::VARIABLES;
+
 unsafe extern "C" {
     /// environ(7).
     static mut environ: *const *const c_char;
@@ -25,7 +27,8 @@ impl Environment {
         let variable = |(name, value): (OsString, OsString)| {
             CString::new([name.into_vec(), value.into_vec()].join(&b'=')).ok()
         };
-        Environment { inherited: std::env::vars_os().filter_map(variable).collect() }
+        let inherited = std::env::vars_os().filter(|(name, _)| !VARIABLES.iter().any(|ours| name == ours));
+        Environment { inherited: inherited.filter_map(variable).collect() }
     }
 
     /// Runs `spawn`, whose child gets what is inherited, unless that `is_cleared`, and `own`: names and values, of which the

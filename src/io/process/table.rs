@@ -22,6 +22,9 @@ pub(crate) struct Processes {
     /// Groups whose leader is reaped, by their id.
     groups: HashMap<u32, (Run, Remains)>,
     strays: Strays,
+    /// Commands that check an instance, by pid.
+    checks: HashMap<u32, Key>,
+    ended_checks: Vec<(Key, ExitStatus)>,
 }
 
 struct Leader {
@@ -56,7 +59,13 @@ impl Processes {
         if let Err(errno) = nix::sys::prctl::set_child_subreaper(true) {
             log::warn!("cannot adopt orphans, so the end of a process group may be seen late: {errno}");
         }
-        Processes { leaders: HashMap::new(), groups: HashMap::new(), strays: Strays::new(run_ids) }
+        Processes {
+            leaders: HashMap::new(),
+            groups: HashMap::new(),
+            strays: Strays::new(run_ids),
+            checks: HashMap::new(),
+            ended_checks: Vec::new(),
+        }
     }
 
     pub(crate) fn insert(&mut self, pid: u32, run: Run, pipes: [Option<Key>; 2]) {
@@ -104,9 +113,40 @@ impl Processes {
             let Some(status) = decode(status) else { continue };
             match self.leaders.remove(&pid) {
                 Some(Leader { run, pipes }) => return Some(Reaped { pid, run, status, pipes }),
+                None if self.checks.contains_key(&pid) => self.end_check(pid, status),
                 None => log::debug!("reaped pid {pid}, an orphan of a program: {status}"),
             }
         }
+    }
+
+    /// A command that checks an instance was started; it leads a group of its own.
+    pub(crate) fn insert_check(&mut self, pid: u32, key: Key) {
+        self.checks.insert(pid, key);
+    }
+
+    /// Ends a command that checks an instance, and all of its group, if it has not been reaped.
+    pub(crate) fn kill_check(&self, pid: u32) {
+        if self.checks.contains_key(&pid) {
+            kill_group(pid);
+        }
+    }
+
+    /// Whatever it has left behind in its group goes with it.
+    fn end_check(&mut self, pid: u32, status: ExitStatus) {
+        if let Some(key) = self.checks.remove(&pid) {
+            kill_group(pid);
+            self.ended_checks.push((key, status));
+        }
+    }
+
+    /// Commands of checks that have been reaped since this was asked last.
+    pub(crate) fn take_ended_checks(&mut self) -> Vec<(Key, ExitStatus)> {
+        std::mem::take(&mut self.ended_checks)
+    }
+
+    /// Ends all commands that check instances, because nobody asks any more.
+    pub(crate) fn kill_checks(&self) {
+        self.checks.keys().for_each(|pid| kill_group(*pid));
     }
 
     /// From now on [`Processes::look_at_remains`] tells what becomes of what this run leaves behind.
@@ -158,6 +198,11 @@ impl Processes {
     pub(crate) fn has_living(&self) -> bool {
         !self.leaders.is_empty()
     }
+}
+
+fn kill_group(pid: u32) {
+    // SAFETY: kill(2) touches no memory of ours. That there is nobody left is fine.
+    unsafe { libc::kill(-pid.cast_signed(), libc::SIGKILL) };
 }
 
 /// Whether a group has no member any more.

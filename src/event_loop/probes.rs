@@ -1,0 +1,63 @@
+//! Checks of instances: begun and ended with their processes, carried out, and told to the core.
+
+use super::EventLoop;
+use crate::slots::Key;
+use crate::supervisor::{Event, Run, State};
+
+impl EventLoop {
+    /// An instance changed its state: its checks begin and end with RUNNING.
+    pub(super) fn note_for_probes(&mut self, key: Key, from: State, to: State) {
+        if from == State::Running {
+            self.prober.forget(self.poll.registry(), key);
+        }
+        if to == State::Running
+            && let Some(instance) = self.supervisor.instance(key)
+            && let Some(program) = self.supervisor.program_of(key)
+        {
+            let run = Run { instance: key, incarnation: instance.incarnation() };
+            self.prober.watch(self.now, run, program.shared_spec(), instance.number());
+        }
+    }
+
+    /// Begins what is due, and tells what was found.
+    pub(super) fn serve_probes(&mut self) {
+        self.prober.fire(self.poll.registry(), self.now);
+        while let Some(check) = self.prober.poll_command() {
+            match self.launcher.spawn(&check.program, check.number, check.run) {
+                Ok(spawned) => {
+                    self.processes.insert_check(spawned.pid, check.key);
+                    self.prober.started(check.key, spawned.pid, spawned.streams.stdout);
+                }
+                Err(reason) => {
+                    let reason = reason.replace(char::is_control, "\u{fffd}");
+                    self.prober.not_started(self.poll.registry(), self.now, check.key, reason);
+                }
+            }
+        }
+        for (run, probe, outcome) in self.prober.take_results() {
+            self.handle(Event::Probed { run, probe, outcome });
+        }
+        for pid in self.prober.take_overdue() {
+            self.processes.kill_check(pid);
+        }
+    }
+
+    /// Commands that were run as checks and have been reaped.
+    pub(super) fn note_ended_checks(&mut self) {
+        for (key, status) in self.processes.take_ended_checks() {
+            self.prober.ended(self.poll.registry(), self.now, key, status);
+        }
+    }
+
+    /// What is known of an instance's health has changed.
+    pub(super) fn note_health(&mut self, key: Key) {
+        self.watchers.note(self.now, key);
+        let Some(instance) = self.supervisor.instance(key) else { return };
+        let name = self.supervisor.name(key);
+        match instance.not_ready() {
+            Some(trouble) => log::warn!("{name}: {trouble}"),
+            None if instance.is_ready() => log::info!("{name}: ready"),
+            None => {}
+        }
+    }
+}
