@@ -79,6 +79,8 @@ fn exit_codes_tell_what_went_wrong() {
     assert_eq!(not_running, 3);
     assert!(err.starts_with("error: no supervisor is running"), "{err}");
     assert_eq!(code(&running, &["version"]).0, 0);
+    std::fs::remove_file(running.site.path("config.yaml")).unwrap();
+    assert_eq!(code(&running, &["version"]).0, 0, "a version takes no configuration");
 }
 
 #[test]

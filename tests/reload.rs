@@ -155,8 +155,10 @@ fn scale_lasts_until_the_next_reload_and_is_shown() {
     let before = pids(&console.running);
     assert_eq!(console.ask("scale w 3"), ["w:1: started", "w:2: started"]);
     assert_eq!(console.ask("plan")[0], "~ w: numprocs 3 -> 1 (in place)");
-    let status = console.ask("status");
-    assert_eq!(status.last().unwrap(), "w: scaled to 3 instances; the configuration says 1");
+    // A script gets one line for each instance and nothing else.
+    assert_eq!(console.ask("status").len(), 4);
+    let table = console.ask("status --columns 80");
+    assert_eq!(table.last().unwrap(), "w: scaled to 3 instances; the configuration says 1");
     assert_eq!(console.ask("scale w none"), ["ERROR none: a number of instances is 0 or more"]);
     console.ask("reload");
     assert_eq!(pids(&console.running), before);

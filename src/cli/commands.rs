@@ -111,6 +111,9 @@ pub(super) fn run(matches: &ArgMatches, config: &Path) -> Option<ExitCode> {
     }
     let socket = match matches.get_one::<PathBuf>("socket").cloned().or_else(|| socket_of(config)) {
         Some(socket) => socket,
+        None if query == Some(Query::Version) => {
+            return Some(conclude(Err(Failure::NotRunning(String::new())), true));
+        }
         None => {
             complain(&format!(
                 "error: {}: cannot be read; name it with -c FILE, or name --socket PATH\n",

@@ -9,7 +9,6 @@ impl EventLoop {
     pub(super) fn status(&self, targets: &[Target]) -> Vec<String> {
         let (snapshot, errors) = self.snapshot_of(targets);
         let mut lines = snapshot.as_ref().map_or_else(Vec::new, view::table::render);
-        lines.extend(snapshot.iter().flat_map(|snapshot| self.drift(snapshot)));
         lines.extend(errors);
         lines
     }

@@ -151,21 +151,28 @@ impl Sequence<'_> {
         self.world.report_spawned(spawn.run, pid)
     }
 
-    /// Of a process that runs, or of one that has just ended to.
+    /// A few of one process, one after the other: what counts is how many fail in a row.
     fn report_a_check(&mut self) -> Kept {
         let checked = |it: &&Key| {
-            let governance = &self.world.expected[*it].spec.governance;
-            governance.readiness.is_some() || governance.liveness.is_some()
+            let expected = &self.world.expected[*it];
+            let governance = &expected.spec.governance;
+            let has_checks = governance.readiness.is_some() || governance.liveness.is_some();
+            has_checks && expected.state() == "RUNNING"
         };
         let keys: Vec<Key> = self.world.expected.keys().filter(checked).copied().collect();
         if keys.is_empty() {
             return Ok(());
         }
-        let (key, is_well) = (self.random.pick(&keys), self.random.percent(50));
-        if self.world.expected[&key].state() != "RUNNING" {
-            return Ok(());
+        let key = self.random.pick(&keys);
+        for _ in 0..self.random.pick(&[1, 2, 5]) {
+            if self.world.expected[&key].state() != "RUNNING" {
+                break;
+            }
+            let (probe, is_well) =
+                (self.random.pick(&[Probe::Readiness, Probe::Liveness]), self.random.percent(50));
+            self.world.report_check(key, probe, is_well)?;
         }
-        self.world.report_check(key, self.random.pick(&[Probe::Readiness, Probe::Liveness]), is_well)
+        Ok(())
     }
 
     fn report_something_stale(&mut self) -> Kept {

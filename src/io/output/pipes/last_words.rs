@@ -19,6 +19,13 @@ impl Pipes {
     /// The pipe may stay open, if a process that it left behind holds it. Gives the last lines of the
     /// stream, where they are kept.
     pub(crate) fn drain(&mut self, registry: &Registry, key: Key) -> Vec<String> {
+        let lines = self.hear_out(registry, key);
+        // What was said to our own streams is there, too, before the end is told.
+        self.voices.flush(registry);
+        lines
+    }
+
+    fn hear_out(&mut self, registry: &Registry, key: Key) -> Vec<String> {
         match self.pipes.get_mut(key) {
             Some(pipe) => pipe.is_bereaved = true,
             // Its end was seen before that of its process.
