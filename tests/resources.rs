@@ -80,7 +80,7 @@ fn clients_that_cannot_be_accepted_cost_nothing() {
     let running = site.start(&mut command);
     let crowd: Vec<_> =
         (0..30).map(|_| std::net::TcpStream::connect(("127.0.0.1", running.site.port)).unwrap()).collect();
-    wait_until("the shortage", || running.log().contains("cannot accept a connection"));
+    wait_until("the shortage", || running.log().contains("connections are turned away"));
     let before = cpu_ticks(running.pid());
     harness::wait_while("it spins", std::time::Duration::from_millis(700), || {
         cpu_ticks(running.pid()) <= before + 5

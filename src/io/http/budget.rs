@@ -16,6 +16,9 @@ pub(super) fn distinct_bytes<'a>(outboxes: impl Iterator<Item = &'a Outbox>) -> 
     pieces.map(|piece| piece.len()).sum()
 }
 
+/// Connections that are let in while there is any descriptor at all.
+pub(super) const CONNECTIONS_ALWAYS: usize = 4;
+
 /// Descriptors below the limit that connections leave alone, for spawns to come; those at the control
 /// socket may go further than those over TCP. With a small limit it is a part of that.
 pub(super) fn reserve(limit: u64, is_tcp: bool) -> u64 {

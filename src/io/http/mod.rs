@@ -224,8 +224,12 @@ impl Server {
         self.at_door.push(face);
     }
 
-    /// Whether so few descriptors are left that spawns will need this one.
+    /// Whether so few descriptors are left that spawns will need this one. A few connections are let
+    /// in all the same: whoever runs out of descriptors wants to look why.
     fn needs_its_descriptor(&self, peer: &Peer) -> bool {
+        if self.connections.len() < budget::CONNECTIONS_ALWAYS {
+            return false;
+        }
         let reserve = budget::reserve(self.descriptors_max, peer.face() == Face::Tcp);
         u64::try_from(peer.descriptor()).is_ok_and(|number| number >= self.descriptors_max - reserve)
     }
