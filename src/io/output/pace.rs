@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::time::Time;
 
-/// How long a chatty pipe is left alone; a line is this late at most. 2 ms of a child that writes as
-/// fast as it can are some hundred lines, and fit into its pipe.
-pub(super) const REST: Duration = Duration::from_millis(2);
+/// How long a chatty pipe is left alone; a line is this late at most. It is the shortest time that
+/// epoll can wait, and what a child writes meanwhile as fast as it can fits into a large pipe.
+pub(super) const REST: Duration = Duration::from_millis(1);
 /// Reads that follow each other within this time are the same burst.
 const BURST_WITHIN: Duration = Duration::from_millis(1);
 /// Small reads of one burst that make a pipe chatty.
@@ -20,7 +20,7 @@ const SMALL_BYTES: usize = 16 * 1024;
 /// Full reads in a row after which a larger pipe pays.
 const FULL_READS: u8 = 8;
 /// What a pipe holds by default (pipe(7)); a read of so much found it full.
-const PIPE_BYTES: usize = 64 * 1024;
+pub(super) const PIPE_BYTES: usize = 64 * 1024;
 
 /// What is known of the latest reads of one pipe.
 #[derive(Debug, Default)]
@@ -40,13 +40,15 @@ impl Pace {
         self.full_reads = if count >= PIPE_BYTES { self.full_reads.saturating_add(1) } else { 0 };
     }
 
-    /// A rest is over, and so much had come meanwhile: whether it goes on as before.
-    pub(super) fn rested(&mut self, now: Time, count: usize) {
+    /// A rest is over, and so much had come meanwhile into a pipe that holds `capacity`: whether it
+    /// goes on as before. True if the child may have had to wait, so that a larger pipe would pay.
+    pub(super) fn rested(&mut self, now: Time, count: usize, capacity: usize) -> bool {
         self.read_at = now;
-        if count >= PIPE_BYTES / 2 {
-            // A rest that fills the pipe makes the child wait.
+        let is_filled = count >= capacity / 4 * 3;
+        if is_filled {
             self.small_reads = 0;
         }
+        is_filled
     }
 
     /// Nothing had come.
@@ -97,9 +99,10 @@ mod tests {
         for number in 0..20 {
             pace.note(at(number), 10);
         }
-        pace.rested(at(2_000), 1000);
+        assert!(!pace.rested(at(2_000), 1000, PIPE_BYTES));
+        assert!(!pace.rested(at(3_000), PIPE_BYTES, 4 * PIPE_BYTES));
         assert!(pace.is_chatty());
-        pace.rested(at(4_000), PIPE_BYTES);
+        assert!(pace.rested(at(4_000), PIPE_BYTES, PIPE_BYTES));
         assert!(!pace.is_chatty());
     }
 

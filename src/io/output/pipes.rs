@@ -16,7 +16,7 @@ use mio::{Interest, Registry};
 
 use super::format::Style;
 use super::large::{LARGE_PIPE_BYTES, LargePipes};
-use super::pace::{Pace, REST};
+use super::pace::{PIPE_BYTES, Pace, REST};
 use super::recent::Recent;
 use super::sink::Writer;
 use super::sinks::Sinks;
@@ -269,8 +269,12 @@ impl Pipes {
             Outcome::Data(count) => {
                 let now = self.now;
                 let Some(pipe) = self.pipes.get_mut(key) else { return };
-                pipe.pace.rested(now, count);
-                if pipe.pace.is_chatty() { self.rest(registry, key) } else { self.ready.push_back(key) }
+                let capacity = if pipe.is_large { LARGE_PIPE_BYTES } else { PIPE_BYTES };
+                if pipe.pace.rested(now, count, capacity) {
+                    self.enlarge(key);
+                }
+                let is_chatty = self.pipes.get(key).is_some_and(|pipe| pipe.pace.is_chatty());
+                if is_chatty { self.rest(registry, key) } else { self.ready.push_back(key) }
             }
             Outcome::Drained => self.drained(registry, key),
             Outcome::Ended => self.end(registry, key),
