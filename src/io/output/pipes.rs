@@ -202,6 +202,8 @@ impl Pipes {
             self.serve(registry, key);
         }
         self.voices.flush(registry);
+        // A stream that takes everything at once is not told of by another event.
+        self.unpark();
     }
 
     fn serve(&mut self, registry: &Registry, key: Key) {
