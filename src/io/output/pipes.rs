@@ -316,7 +316,6 @@ impl Pipes {
     }
 
     /// Sets when the log file of this path is rotated, if it is open.
-    #[allow(dead_code)] // reload comes next
     pub(crate) fn set_rotation(&mut self, path: &Path, rotation: Rotation) {
         self.sinks.set_rotation(path, rotation);
     }

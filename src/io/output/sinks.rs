@@ -90,7 +90,6 @@ impl Sinks {
     }
 
     /// Sets when the file of this path is rotated, if it is open.
-    #[allow(dead_code)] // reload comes next
     pub(super) fn set_rotation(&mut self, path: &Path, rotation: Rotation) {
         if let Some(sink) = self.by_path.get(path).and_then(|key| self.sinks.get_mut(*key)) {
             sink.log_file.set_rotation(rotation);
