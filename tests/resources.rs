@@ -21,14 +21,18 @@ fn resident(running: &Running) -> u64 {
     text.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// Lets `command` start with hard and soft limits of this many descriptors.
+/// Lets `command` start with hard and soft limits of this many descriptors, and with none but the
+/// standard ones: what the tests' own launcher left open must not count.
 fn limit_descriptors(command: &mut Command, count: u64) {
     let limit = libc::rlimit { rlim_cur: count, rlim_max: count };
-    // SAFETY: setrlimit(2) is async-signal-safe.
+    // SAFETY: setrlimit(2) and close_range(2) are async-signal-safe.
     unsafe {
-        command.pre_exec(move || match libc::setrlimit(libc::RLIMIT_NOFILE, &limit) {
-            0 => Ok(()),
-            _ => Err(std::io::Error::last_os_error()),
+        command.pre_exec(move || {
+            let closed = libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC as libc::c_int);
+            match closed == 0 && libc::setrlimit(libc::RLIMIT_NOFILE, &limit) == 0 {
+                true => Ok(()),
+                false => Err(std::io::Error::last_os_error()),
+            }
         })
     };
 }
@@ -71,12 +75,19 @@ fn without_descriptors_starts_fail_with_the_reason_and_all_else_goes_on() {
     running.stop();
 }
 
-/// More clients than descriptors: they wait, and the loop does not spin on those it cannot accept.
+/// More clients than descriptors: it is told, and the loop does not spin on those it cannot accept,
+/// whether it runs into the limit or into what is kept for programs.
 #[test]
 fn clients_that_cannot_be_accepted_cost_nothing() {
+    for limit in 20..26 {
+        crowd(limit);
+    }
+}
+
+fn crowd(limit: u64) {
     let site = Site::new("  w: {cmd: sleep 1000, starttime: 0}");
     let mut command = site.command();
-    limit_descriptors(&mut command, 24);
+    limit_descriptors(&mut command, limit);
     let running = site.start(&mut command);
     let crowd: Vec<_> =
         (0..30).map(|_| std::net::TcpStream::connect(("127.0.0.1", running.site.port)).unwrap()).collect();

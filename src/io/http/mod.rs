@@ -201,9 +201,9 @@ impl Server {
                 }
             };
             if self.needs_its_descriptor(&peer) {
+                self.tell_of_shortage();
                 oldest = oldest.or_else(|| self.longest_unheard(face));
                 if oldest.is_none() {
-                    self.tell_of_shortage();
                     continue;
                 }
             } else {
