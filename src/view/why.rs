@@ -97,8 +97,9 @@ fn ending(instance: &Instance, program: &Program, run: &PastRun, evidence: Optio
             format!("it ended too early ({how}): after {lived}, where starttime is {starttime}")
         }
         State::Stopping(_) if instance.illness().is_some_and(|it| it.incarnation == run.incarnation) => {
-            let illness = instance.illness().map_or((0, ""), |it| (it.failures, &*it.reason));
-            format!("its liveness check failed {} times in a row: {}", illness.0, illness.1)
+            let (failures, reason) = instance.illness().map_or((0, ""), |it| (it.failures, &*it.reason));
+            let times = if failures == 1 { String::new() } else { format!(" {failures} times in a row") };
+            format!("its liveness check failed{times}: {reason}")
         }
         State::Stopping(_) => match run.status {
             ExitStatus::Code(_) => format!("it ended as it was asked to ({how})"),
@@ -159,8 +160,12 @@ fn next(instance: &Instance, program: &Program, left: Option<Duration>) -> Strin
             format!("; it {}, and nothing happens until it is told to start", too_many_restarts(spec))
         }
         State::Fatal => {
-            let used = spec.startretries;
-            format!("; all of its {used} retries are used, and nothing happens until it is told to start")
+            let used = match spec.startretries {
+                0 => "startretries is 0".to_owned(),
+                1 => "its one retry is used".to_owned(),
+                count => format!("all of its {count} retries are used"),
+            };
+            format!("; {used}, and nothing happens until it is told to start")
         }
         State::Exited => format!(
             "; autorestart is {}, so nothing happens until it is told to start",
