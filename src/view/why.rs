@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::line::{Line, Style};
 use super::snapshot::{describe, seconds, waits_for};
 use super::table::clock;
+use crate::config::Kind;
 use crate::slots::Key;
 use crate::supervisor::{
     ExitStatus, Goal, Instance, PastRun, Program, State, Supervisor, Surrender, is_expected,
@@ -91,7 +92,9 @@ fn ending(instance: &Instance, program: &Program, run: &PastRun, evidence: Optio
         None => run.status.to_string(),
     };
     let lived = life(run.lived);
+    let is_done = spec.governance.kind == Kind::Oneshot && is_expected(spec, run.status);
     match run.during {
+        State::Starting(_) if is_done => format!("it ended as expected ({how}) after {lived}"),
         State::Starting(_) => {
             let starttime = life(spec.starttime);
             format!("it ended too early ({how}): after {lived}, where starttime is {starttime}")
@@ -166,6 +169,9 @@ fn next(instance: &Instance, program: &Program, left: Option<Duration>) -> Strin
                 count => format!("all of its {count} retries are used"),
             };
             format!("; {used}, and nothing happens until it is told to start")
+        }
+        State::Exited if spec.governance.kind == Kind::Oneshot => {
+            "; it is a oneshot, so nothing happens until it is told to start".to_owned()
         }
         State::Exited => format!(
             "; autorestart is {}, so nothing happens until it is told to start",
