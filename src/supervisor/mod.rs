@@ -7,6 +7,7 @@
 //!
 //! - `state`: the states; `instance`: one record and its policy; `lifecycle`: the transitions
 //! - `dependencies`: who waits for whom; `restarts`: what follows an end
+//! - `remains`: what a process leaves behind when it ends; `earlier`: the same of runs long ended
 //! - `orders`: commands to wishes; `requests`: commands that wait; `reload`: another configuration;
 //!   `shutdown`: the way out
 //!
@@ -21,6 +22,7 @@ mod action;
 mod black_box;
 mod dependencies;
 mod dice;
+mod earlier;
 mod event;
 mod health;
 mod instance;
@@ -36,7 +38,7 @@ mod state;
 pub use action::{Action, Remains, Scope, Spawn};
 pub use black_box::{PAST_RUNS_MAX, PastRun};
 pub use dependencies::Blocker;
-pub use event::{Event, ExitStatus, Run};
+pub use event::{Event, ExitStatus, Leftover, Run};
 pub use health::{Illness, Probe};
 pub use instance::{Instance, Surrender, is_expected, too_many_restarts};
 pub use state::{Ending, Goal, Launch, State};
@@ -50,8 +52,9 @@ use crate::time::Time;
 use crate::timers::Timers;
 use dependencies::Rank;
 use dice::Dice;
+use earlier::Errand;
 use requests::{Requests, verdict};
-use shutdown::{By, Phase};
+use shutdown::Phase;
 
 /// The state of everything supervised.
 #[derive(Debug)]
@@ -67,6 +70,8 @@ pub struct Supervisor {
     held_stops: Vec<Key>,
     actions: VecDeque<Action>,
     requests: Requests,
+    /// What waits until it is known what earlier runs have left behind.
+    waiting: VecDeque<Errand>,
     phase: Phase,
     /// The instance whose failure ends everything.
     failure: Option<Key>,
@@ -141,6 +146,7 @@ impl Supervisor {
             held_stops: Vec::new(),
             actions: VecDeque::new(),
             requests: Requests::default(),
+            waiting: VecDeque::new(),
             phase: Phase::Supervising,
             failure: None,
             dice: Dice::default(),
@@ -165,14 +171,13 @@ impl Supervisor {
             Event::Exited { run, status } => self.exited(run, status),
             Event::StraysFound { run, count } => self.strays_found(run, count),
             Event::GroupGone { run } => self.group_gone(run),
+            Event::Surveyed { found } => self.surveyed(&found),
             Event::Probed { run, probe, outcome } => self.probed(run, probe, outcome),
-            Event::Order { request, order } => self.order(request, order),
-            Event::Reload { request, plan } => self.reload(request, *plan),
-            Event::ShutdownSignal => self.shutdown_signal(),
+            Event::Order { request, order } => self.admit(Errand::Order(request, order)),
+            Event::Reload { request, plan } => self.admit(Errand::Reload(request, plan)),
+            Event::ShutdownSignal => self.admit(Errand::Signal),
         }
-        if self.failure.is_some() {
-            self.begin_shutdown(By::Order);
-        }
+        self.admit_failure();
         self.advance_held();
         self.advance_shutdown();
     }

@@ -77,6 +77,7 @@ impl Supervisor {
             instance.goal = Goal::Gone;
         }
         match self.instances[key].state {
+            State::Stopped | State::Exited | State::Fatal if self.lingers(key) => self.bring_down(key),
             State::Stopped | State::Exited | State::Fatal => {
                 self.settle(key);
                 self.gone.push(key);
@@ -88,6 +89,7 @@ impl Supervisor {
     /// Its program has changed: whoever is meant to be up gets a new process. What rests, waits or gave
     /// up is started later, by the new configuration; what was stopped by a wish stays so.
     fn renew(&mut self, request: RequestId, key: Key, at_rest: &mut Vec<Key>) {
+        let lingers = self.lingers(key);
         let Some(instance) = self.instances.get_mut(key) else { return };
         if instance.goal != Goal::Up {
             return;
@@ -99,6 +101,9 @@ impl Supervisor {
                 if let Some(instance) = self.instances.get_mut(key) {
                     instance.outcome = None;
                 }
+            }
+            State::Starting(Launch::Held | Launch::Delayed | Launch::Queued) if lingers => {
+                self.end_earlier(key);
             }
             State::Starting(Launch::Held | Launch::Delayed | Launch::Queued) => {}
             State::Stopped | State::Backoff | State::Exited | State::Fatal => {
@@ -197,7 +202,12 @@ impl Supervisor {
         let autostart = self.spec_of(key).autostart;
         if autostart || (by_wish && !is_done) {
             self.requests.wait(request, key, Wish::Up);
-            self.wish_up(key);
+            if by_wish {
+                self.wish_up_needs(key);
+                self.replace(key);
+            } else {
+                self.wish_up(key);
+            }
         } else if !by_wish && let Some(instance) = self.instances.get_mut(key) {
             instance.goal = Goal::Down;
         }

@@ -3,6 +3,7 @@
 mod environment;
 mod failure;
 mod leaks;
+mod left_groups;
 mod limits;
 mod out_of_memory;
 mod proc_fs;
