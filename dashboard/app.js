@@ -11,7 +11,7 @@ import { Summary } from "./summary.js";
 import { Choice, arrange, isVolatile } from "./layout.js";
 import { beforePaint, byId, partsOf, setAttribute, setText } from "./dom.js";
 import { cellsHeight, cellsView, forgetColours, hideTip } from "./grid.js";
-import { command, copy, toast } from "./clipboard.js";
+import { command, copy, setConfig, toast } from "./clipboard.js";
 import { number } from "./format.js";
 import { processView, programView } from "./rows.js";
 import { listen } from "./keys.js";
@@ -58,6 +58,7 @@ class Page {
   status(status) {
     const before = this.model.supervisor?.pid;
     this.#frozen = null;
+    setConfig(status.taskmaster.config);
     this.#take(this.model.applyStatus(status, performance.now()));
     if (before !== undefined && before !== status.taskmaster.pid) {
       toast("The supervisor was restarted.");

@@ -14,7 +14,16 @@ export function toast(words) {
   hiding = setTimeout(() => node.classList.remove("shown"), TOAST_MS);
 }
 
-export const command = (verb, target) => `taskmaster ${verb} ${target}`;
+let option = "";
+
+/// What a command must say to find this supervisor: nothing where it runs with the default file.
+export function setConfig(path) {
+  const isPlain = /^[\w.\/@%+=:,-]+$/.test(path);
+  const word = isPlain ? path : `'${path.replaceAll("'", "'\\''")}'`;
+  option = path === "config.yaml" ? "" : ` -c ${word}`;
+}
+
+export const command = (verb, target) => `taskmaster ${verb}${option} ${target}`;
 
 export async function copy(text) {
   const copied = (await copyModern(text)) || copyOld(text);

@@ -33,6 +33,9 @@ fn a_oneshot_is_done_however_quickly_and_its_start_waits_for_it() {
         "  quick: {cmd: 'true', type: oneshot, starttime: 60}\n  later: {cmd: [sh, -c, 'while ! [ -e go ]; do sleep 0.02; done'], type: oneshot, starttime: 0, autostart: false}",
     ));
     console.running.wait_for_state("quick:0", "EXITED");
+    let why = console.ask("why quick")[0].clone();
+    assert!(why.starts_with("quick:0 is EXITED: it ended as expected (exit code 0) after "), "{why}");
+    assert!(why.ends_with("; it is a oneshot, so nothing happens until it is told to start"), "{why}");
     console.say("start later\nversion\n");
     console.running.wait_for_state("later:0", "RUNNING");
     console.running.site.write("go", "");

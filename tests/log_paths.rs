@@ -115,6 +115,32 @@ fn our_own_standard_output_can_be_a_log() {
     assert_eq!(console.ask("stop w"), ["w:0: stopped"]);
 }
 
+/// It is written at the offset that it shares with whoever opened it, and never rotated: its name is not
+/// ours to move.
+#[test]
+fn our_own_standard_output_can_be_a_plain_file_and_several_may_write_to_it() {
+    let site = Site::new(
+        "  a: {cmd: [sh, -c, 'seq 1000'], stdout: /proc/self/fd/1, stdout_maxbytes: 100, stdout_backups: 0, starttime: 0}
+  b: {cmd: [sh, -c, 'seq 1000'], stdout: inherit, starttime: 0}
+  c: {cmd: [sh, -c, 'seq 1000'], stdout: /dev/stdout, stdout_maxbytes: 0, starttime: 0}",
+    );
+    let path = site.path("screen");
+    let mut command = site.command();
+    command.stdout(File::create(&path).unwrap());
+    let running = site.start(&mut command);
+    for name in ["a:0", "b:0", "c:0"] {
+        running.wait_for_state(name, "EXITED");
+    }
+    let mut counts = [0; 2];
+    for line in running.site.read("screen").lines() {
+        let (is_prefixed, number) = line.strip_prefix("b:0 | ").map_or((false, line), |rest| (true, rest));
+        assert!(number.parse::<u32>().is_ok_and(|number| number <= 1000), "{line:?}");
+        counts[usize::from(is_prefixed)] += 1;
+    }
+    assert_eq!(counts, [2000, 1000]);
+    running.stop();
+}
+
 #[test]
 fn what_was_there_before_is_kept_and_appended_to() {
     let site = Site::new("  w: {cmd: echo new, stdout: out, starttime: 0}");

@@ -77,3 +77,20 @@ fn every_state_has_its_sentence() {
     assert_eq!(console.ask("why"), ["ERROR usage: why TARGET..."]);
     assert_eq!(console.ask("why nobody"), ["ERROR nobody: no such program"]);
 }
+
+/// One try is not a row of them.
+#[test]
+fn a_start_that_is_given_up_says_how_many_tries_it_had() {
+    let mut console = Console::open(Site::new(
+        "  none: {cmd: 'false', startretries: 0}\n  one: {cmd: 'false', startretries: 1, restart_delay: 0.01}",
+    ));
+    let fatal =
+        |console: &Console, name| console.running.wait_for_state(name, "FATAL")["description"].clone();
+    assert_eq!(fatal(&console, "none:0"), "exited too quickly (exit code 1)");
+    assert_eq!(fatal(&console, "one:0"), "exited too quickly 2 times in a row (exit code 1)");
+    let told = |console: &mut Console, target: &str| ask(console, target)[0].clone();
+    let none = told(&mut console, "none");
+    assert!(none.ends_with("; startretries is 0, and nothing happens until it is told to start"), "{none}");
+    let one = told(&mut console, "one");
+    assert!(one.ends_with("; its one retry is used, and nothing happens until it is told to start"), "{one}");
+}

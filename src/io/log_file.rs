@@ -2,6 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -44,7 +45,7 @@ pub(crate) struct LogFile {
     file: File,
     id: FileId,
     rotation: Rotation,
-    /// Only regular files are rotated.
+    /// Only regular files are rotated, under names that are theirs: /dev/stdout is nobody's to move.
     is_regular: bool,
     /// Whether the path has led to another file since that was last asked.
     is_another: bool,
@@ -67,7 +68,10 @@ impl LogFile {
         let named = |error: io::Error| {
             io::Error::new(error.kind(), format!("{}: {}", path.display(), explain(path, &error)))
         };
-        let file = open_or_create(path).map_err(named)?;
+        let file = match own_plain_stream(path) {
+            Some(file) => file,
+            None => open_or_create(path).map_err(named)?,
+        };
         let found = file.metadata().map_err(named)?;
         if found.file_type().is_socket() {
             return Err(named(io::Error::other("is a socket")));
@@ -77,7 +81,7 @@ impl LogFile {
             file,
             id: FileId::of(&found),
             rotation,
-            is_regular: found.is_file(),
+            is_regular: found.is_file() && !is_kernels_link(path),
             is_another: false,
             size: found.len(),
             end: found.len(),
@@ -308,6 +312,18 @@ fn open_or_create(path: &Path) -> io::Result<File> {
         }
         (result, _) => result,
     })
+}
+
+/// The plain file that our standard output or error leads to, if the path names that stream: opened
+/// anew it would be written at an offset of its own, over what all others write to the stream.
+fn own_plain_stream(path: &Path) -> Option<File> {
+    let stream = match path.to_str()? {
+        "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" => io::stdout().as_fd().try_clone_to_owned(),
+        "/dev/stderr" | "/dev/fd/2" | "/proc/self/fd/2" => io::stderr().as_fd().try_clone_to_owned(),
+        _ => return None,
+    };
+    let file = File::from(stream.ok()?);
+    file.metadata().is_ok_and(|found| found.is_file()).then_some(file)
 }
 
 /// The links that name open files, such as /dev/stdout: nobody else can lead them elsewhere. All

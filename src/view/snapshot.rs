@@ -198,6 +198,7 @@ pub(super) fn describe(instance: &Instance, program: &Program, left: Option<Dura
         State::Fatal if instance.surrender() == Surrender::Restarts => {
             format!("{} ({})", too_many_restarts(spec), last())
         }
+        State::Fatal if instance.failures() <= 1 => format!("exited too quickly ({})", last()),
         State::Fatal => format!("exited too quickly {} times in a row ({})", instance.failures(), last()),
     }
 }

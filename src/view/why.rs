@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::line::{Line, Style};
 use super::snapshot::{describe, seconds, waits_for};
 use super::table::clock;
+use crate::config::Kind;
 use crate::slots::Key;
 use crate::supervisor::{
     ExitStatus, Goal, Instance, PastRun, Program, State, Supervisor, Surrender, is_expected,
@@ -91,14 +92,17 @@ fn ending(instance: &Instance, program: &Program, run: &PastRun, evidence: Optio
         None => run.status.to_string(),
     };
     let lived = life(run.lived);
+    let is_done = spec.governance.kind == Kind::Oneshot && is_expected(spec, run.status);
     match run.during {
+        State::Starting(_) if is_done => format!("it ended as expected ({how}) after {lived}"),
         State::Starting(_) => {
             let starttime = life(spec.starttime);
             format!("it ended too early ({how}): after {lived}, where starttime is {starttime}")
         }
         State::Stopping(_) if instance.illness().is_some_and(|it| it.incarnation == run.incarnation) => {
-            let illness = instance.illness().map_or((0, ""), |it| (it.failures, &*it.reason));
-            format!("its liveness check failed {} times in a row: {}", illness.0, illness.1)
+            let (failures, reason) = instance.illness().map_or((0, ""), |it| (it.failures, &*it.reason));
+            let times = if failures == 1 { String::new() } else { format!(" {failures} times in a row") };
+            format!("its liveness check failed{times}: {reason}")
         }
         State::Stopping(_) => match run.status {
             ExitStatus::Code(_) => format!("it ended as it was asked to ({how})"),
@@ -159,8 +163,15 @@ fn next(instance: &Instance, program: &Program, left: Option<Duration>) -> Strin
             format!("; it {}, and nothing happens until it is told to start", too_many_restarts(spec))
         }
         State::Fatal => {
-            let used = spec.startretries;
-            format!("; all of its {used} retries are used, and nothing happens until it is told to start")
+            let used = match spec.startretries {
+                0 => "startretries is 0".to_owned(),
+                1 => "its one retry is used".to_owned(),
+                count => format!("all of its {count} retries are used"),
+            };
+            format!("; {used}, and nothing happens until it is told to start")
+        }
+        State::Exited if spec.governance.kind == Kind::Oneshot => {
+            "; it is a oneshot, so nothing happens until it is told to start".to_owned()
         }
         State::Exited => format!(
             "; autorestart is {}, so nothing happens until it is told to start",

@@ -236,6 +236,18 @@ test("a phone shows all of it without sideways scrolling", TEST, async () => {
   await finish(shown);
 });
 
+test("a copied command finds a supervisor of another configuration, too", TEST, async () => {
+  const server = new StandIn(some());
+  server.config = "/etc/my tasks/it's.yaml";
+  await server.start();
+  const page = await open(browser, server.url);
+  await live(page);
+  await page.locator("body").press("End");
+  await page.locator("body").press("c");
+  await becomes("its command", () => copied(page), `taskmaster restart -c '/etc/my tasks/it'\\''s.yaml' mail:0`);
+  await finish({ server, page });
+});
+
 test("a page that gets no events polls", TEST, async () => {
   const server = new StandIn(some());
   server.refuseEvents = 502;

@@ -24,11 +24,11 @@ export const without = (name, state, more = {}) =>
   row(name, { state, pid: null, uptime: null, cpu_percent: null, rss_bytes: null, ...more });
 
 /// `programs`: name -> rows.
-export function documentOf(programs) {
+export function documentOf(programs, config) {
   const counts = {};
   for (const { state } of Object.values(programs).flat()) counts[state] = (counts[state] ?? 0) + 1;
   return {
-    taskmaster: { version: "0.1.0", pid: 4242, uptime: 12.5, config: "config.yaml" },
+    taskmaster: { version: "0.1.0", pid: 4242, uptime: 12.5, config },
     counts,
     programs: Object.entries(programs).map(([name, processes]) => ({ name, numprocs: processes.length, processes })),
   };
@@ -43,6 +43,7 @@ export class StandIn {
   #readers = new Set();
   #followers = new Set();
   programs;
+  config = "config.yaml";
   log = [];
   /// Set to a status code to refuse events: what a proxy that does not know them may do.
   refuseEvents = null;
@@ -77,12 +78,12 @@ export class StandIn {
       const at = this.programs[program].findIndex(({ name }) => name === changed.name);
       this.programs[program][at] = changed;
     }
-    this.#send("change", { counts: documentOf(this.programs).counts, processes: rows });
+    this.#send("change", { counts: documentOf(this.programs, this.config).counts, processes: rows });
   }
 
   /// Tells the page everything anew.
   tell() {
-    this.#send("status", documentOf(this.programs));
+    this.#send("status", documentOf(this.programs, this.config));
   }
 
   print(...lines) {
@@ -108,11 +109,11 @@ export class StandIn {
     if (pathname === "/healthz") return response.end("ok");
     if (pathname === "/api/status") {
       response.setHeader("Content-Type", "application/json");
-      return response.end(JSON.stringify(documentOf(this.programs)));
+      return response.end(JSON.stringify(documentOf(this.programs, this.config)));
     }
     if (pathname === "/api/events") {
       if (this.refuseEvents) return response.writeHead(this.refuseEvents).end();
-      return this.#stream(response, this.#readers, `event: status\ndata: ${JSON.stringify(documentOf(this.programs))}\n\n`);
+      return this.#stream(response, this.#readers, `event: status\ndata: ${JSON.stringify(documentOf(this.programs, this.config))}\n\n`);
     }
     if (pathname.includes("/logs/")) return this.#logs(searchParams, response);
     return asset(pathname, response);
