@@ -38,7 +38,7 @@ fn a_process_of_no_present_run_is_a_stray() {
 #[test]
 fn a_descriptor_that_stays_open_is_counted() {
     let mut shell = Command::new("sh")
-        .args(["-c", "echo there; read go; exec 9</dev/null; read end"])
+        .args(["-c", "exec 9<&-; echo there; read go; exec 9</dev/null; read end"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
