@@ -72,6 +72,7 @@ impl Supervisor {
 
     /// It is surplus, or its program is not there any more: ends it, even while it starts.
     fn retire(&mut self, request: RequestId, key: Key) {
+        self.leave_rolls(key, "it is being removed");
         self.requests.wait(request, key, Wish::Gone);
         if let Some(instance) = self.instances.get_mut(key) {
             instance.goal = Goal::Gone;
@@ -88,11 +89,10 @@ impl Supervisor {
     /// Its program has changed: whoever is meant to be up gets a new process. What rests, waits or gave
     /// up is started later, by the new configuration; what was stopped by a wish stays so.
     fn renew(&mut self, request: RequestId, key: Key, at_rest: &mut Vec<Key>) {
-        let Some(instance) = self.instances.get_mut(key) else { return };
-        if instance.goal != Goal::Up {
+        if self.instances.get(key).is_none_or(|instance| instance.goal != Goal::Up) {
             return;
         }
-        match instance.state {
+        match self.instances[key].state {
             State::Starting(Launch::Requested) => self.enter(key, State::Stopping(Ending::Unborn), None),
             State::Starting(Launch::Alive) | State::Running => self.end_in_turn(key),
             State::Stopping(_) => {
@@ -106,6 +106,7 @@ impl Supervisor {
                 return;
             }
         }
+        self.leave_rolls(key, "the reload restarts it");
         self.requests.wait(request, key, Wish::Up);
     }
 
@@ -196,6 +197,7 @@ impl Supervisor {
         let is_done = self.instances[key].state == State::Exited;
         let autostart = self.spec_of(key).autostart;
         if autostart || (by_wish && !is_done) {
+            self.leave_rolls(key, "the reload restarts it");
             self.requests.wait(request, key, Wish::Up);
             self.wish_up(key);
         } else if !by_wish && let Some(instance) = self.instances.get_mut(key) {
