@@ -89,10 +89,11 @@ impl Supervisor {
     /// Its program has changed: whoever is meant to be up gets a new process. What rests, waits or gave
     /// up is started later, by the new configuration; what was stopped by a wish stays so.
     fn renew(&mut self, request: RequestId, key: Key, at_rest: &mut Vec<Key>) {
-        if self.instances.get(key).is_none_or(|instance| instance.goal != Goal::Up) {
+        let Some(instance) = self.instances.get_mut(key) else { return };
+        if instance.goal != Goal::Up {
             return;
         }
-        match self.instances[key].state {
+        match instance.state {
             State::Starting(Launch::Requested) => self.enter(key, State::Stopping(Ending::Unborn), None),
             State::Starting(Launch::Alive) | State::Running => self.end_in_turn(key),
             State::Stopping(_) => {

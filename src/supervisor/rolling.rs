@@ -159,11 +159,11 @@ impl Supervisor {
         }
     }
 
-    /// The next batch, all of one program.
+    /// The next batch: all of one program, and all up or none.
     fn take_turn(&mut self, roll: &mut Roll) {
-        let program = |key: &Key| self.instances.get(*key).map(|instance| instance.program);
-        let first = roll.pending.front().and_then(program);
-        let count = roll.pending.iter().take(roll.batch).take_while(|key| program(key) == first).count();
+        let kind = |key: &Key| self.instances.get(*key).map(|it| (it.program, it.is_ready()));
+        let first = roll.pending.front().and_then(kind);
+        let count = roll.pending.iter().take(roll.batch).take_while(|key| kind(key) == first).count();
         let batch: Vec<Key> = roll.pending.drain(..count).collect();
         for key in batch {
             self.wish_up_needs(key);

@@ -94,7 +94,7 @@ fn what_does_not_run_comes_first_and_when_it_fails_nothing_that_runs_is_touched(
     let mut scene = Scene::running(FOUR);
     scene.order("stop w:2");
     scene.ends("w:2");
-    assert!(asked(&scene.order("restart --rolling w")).is_empty());
+    assert!(asked(&scene.order("restart --rolling --batch 3 w")).is_empty());
     assert_eq!(scene.take().as_deref(), Some("w:2"));
     let lines = scene.spawn_fails("w:2");
     assert!(asked(&lines).is_empty() && said(&lines, 2).contains(&"failed".to_owned()), "{lines:?}");

@@ -106,7 +106,9 @@ impl World<'_> {
             if roll.has_failed || roll.pending.is_empty() {
                 return false;
             }
-            let count = roll.batch.min(roll.pending.len());
+            let is_up = |key: &Key| self.expected.get(key).is_some_and(Expected::is_ready);
+            let first = is_up(&roll.pending[0]);
+            let count = roll.pending.iter().take(roll.batch).take_while(|key| is_up(key) == first).count();
             for key in roll.pending.drain(..count).collect::<Vec<_>>() {
                 let now = self.now;
                 let Some(instance) = self.expected.get_mut(&key) else { continue };
