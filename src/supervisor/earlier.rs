@@ -45,7 +45,8 @@ impl Errand {
     fn may_end(&self) -> bool {
         match self {
             Errand::Order(_, Order::Start(_) | Order::Signal(..)) => false,
-            Errand::Order(_, Order::Stop(_) | Order::Restart(_) | Order::Scale(..) | Order::Shutdown)
+            Errand::Order(_, Order::Stop(_) | Order::Restart(_) | Order::RestartRolling { .. })
+            | Errand::Order(_, Order::Scale(..) | Order::Shutdown)
             | Errand::Reload(..)
             | Errand::Signal
             | Errand::Failure => true,
@@ -140,6 +141,14 @@ impl Supervisor {
                 Earlier::Unknown => self.phase.is_on_its_way_out(),
                 Earlier::Found { group, strays } => strays > 0 || (program.spec.killasgroup && group > 0),
             }
+    }
+
+    /// Whether something may have been left that a restart would have to end: a rolling one comes to an
+    /// instance long after it was ordered.
+    pub(super) fn may_linger(&self, key: Key) -> bool {
+        let is_unknown = |it: &super::Instance| it.earlier == Earlier::Unknown;
+        let is_unknown = self.instances.get(key).is_some_and(is_unknown);
+        self.lingers(key) || (is_unknown && self.spec_of(key).kill_strays != KillStrays::Never)
     }
 
     /// Ends what the earlier runs of an instance without a process have left, when its turn has come.

@@ -71,7 +71,7 @@ impl Supervisor {
 
     /// A fresh process, whatever there is now.
     pub(super) fn replace(&mut self, key: Key) {
-        let lingers = self.lingers(key);
+        let lingers = self.may_linger(key);
         let Some(instance) = self.instances.get_mut(key) else { return };
         match instance.state {
             State::Starting(Launch::Alive) | State::Running => {
@@ -140,7 +140,7 @@ impl Supervisor {
             }
             State::Stopping(Ending::Unborn) => {
                 instance.spawn_error = Some(reason.into_boxed_str());
-                if self.lingers(run.instance) {
+                if self.may_linger(run.instance) {
                     self.end_earlier(run.instance);
                 } else {
                     self.stopped(run.instance);

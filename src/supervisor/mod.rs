@@ -8,7 +8,8 @@
 //! - `state`: the states; `instance`: one record and its policy; `lifecycle`: the transitions
 //! - `dependencies`: who waits for whom; `restarts`: what follows an end
 //! - `remains`: what a process leaves behind when it ends; `earlier`: the same of runs long ended
-//! - `orders`: commands to wishes; `requests`: commands that wait; `reload`: another configuration;
+//! - `orders`: commands to wishes; `requests`: commands that wait; `rolling`: restarts a few at a time;
+//!   `reload`: another configuration;
 //!   `shutdown`: the way out
 //!
 //! Invariants: `Supervisor::enter` is the only writer of a state, and sets or clears the instance's
@@ -32,6 +33,7 @@ mod reload;
 mod remains;
 mod requests;
 mod restarts;
+mod rolling;
 mod shutdown;
 mod state;
 
@@ -54,6 +56,7 @@ use dependencies::Rank;
 use dice::Dice;
 use earlier::Errand;
 use requests::{Requests, verdict};
+use rolling::Rolls;
 use shutdown::Phase;
 
 /// The state of everything supervised.
@@ -72,6 +75,7 @@ pub struct Supervisor {
     requests: Requests,
     /// What waits until it is known what earlier runs have left behind.
     waiting: VecDeque<Errand>,
+    rolls: Rolls,
     phase: Phase,
     /// The instance whose failure ends everything.
     failure: Option<Key>,
@@ -147,6 +151,7 @@ impl Supervisor {
             actions: VecDeque::new(),
             requests: Requests::default(),
             waiting: VecDeque::new(),
+            rolls: Rolls::default(),
             phase: Phase::Supervising,
             failure: None,
             dice: Dice::default(),
@@ -178,6 +183,7 @@ impl Supervisor {
             Event::ShutdownSignal => self.admit(Errand::Signal),
         }
         self.admit_failure();
+        self.advance_rolls();
         self.advance_held();
         self.advance_shutdown();
     }
@@ -233,7 +239,7 @@ impl Supervisor {
 
     /// When [`Event::Tick`] is needed next.
     pub fn next_deadline(&self) -> Option<Time> {
-        [self.timers.next(), self.phase.deadline()].into_iter().flatten().min()
+        [self.timers.next(), self.phase.deadline(), self.rolls.next_deadline()].into_iter().flatten().min()
     }
 
     /// Whether nobody has asked for a shutdown.

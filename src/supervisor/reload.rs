@@ -45,15 +45,16 @@ impl Supervisor {
     fn apply(&mut self, request: RequestId, plan: &Plan) {
         let wanted: HashMap<&str, u32> =
             plan.config.programs.iter().map(|spec| (spec.name.as_str(), spec.numprocs)).collect();
-        let renewed: HashSet<&str> = plan.restart.iter().map(|change| change.new.name.as_str()).collect();
+        let renewed: HashMap<&str, bool> =
+            plan.restart.iter().map(|it| (it.new.name.as_str(), it.new.autostart)).collect();
         let mut fresh = Fresh::default();
         // Stopsignal and stoptime are still those of the old configuration, which the processes know.
         for key in self.all_by_priority().into_iter().rev() {
             let Some(name) = self.program_of(key).map(|program| program.spec.name.clone()) else { continue };
             if self.instances[key].number >= wanted.get(name.as_str()).copied().unwrap_or(0) {
                 self.retire(request, key);
-            } else if renewed.contains(name.as_str()) {
-                self.renew(request, key, &mut fresh.renewed);
+            } else if let Some(autostart) = renewed.get(name.as_str()) {
+                self.renew(request, key, *autostart, &mut fresh.renewed);
             }
         }
         self.arrange(&plan.config.programs, &mut fresh.added);
@@ -72,6 +73,7 @@ impl Supervisor {
 
     /// It is surplus, or its program is not there any more: ends it, even while it starts.
     fn retire(&mut self, request: RequestId, key: Key) {
+        self.leave_rolls(key, "it is being removed");
         self.requests.wait(request, key, Wish::Gone);
         if let Some(instance) = self.instances.get_mut(key) {
             instance.goal = Goal::Gone;
@@ -88,7 +90,7 @@ impl Supervisor {
 
     /// Its program has changed: whoever is meant to be up gets a new process. What rests, waits or gave
     /// up is started later, by the new configuration; what was stopped by a wish stays so.
-    fn renew(&mut self, request: RequestId, key: Key, at_rest: &mut Vec<Key>) {
+    fn renew(&mut self, request: RequestId, key: Key, autostart: bool, at_rest: &mut Vec<Key>) {
         let lingers = self.lingers(key);
         let Some(instance) = self.instances.get_mut(key) else { return };
         if instance.goal != Goal::Up {
@@ -107,10 +109,15 @@ impl Supervisor {
             }
             State::Starting(Launch::Held | Launch::Delayed | Launch::Queued) => {}
             State::Stopped | State::Backoff | State::Exited | State::Fatal => {
+                let comes_up = autostart || instance.state != State::Exited;
+                if lingers && comes_up {
+                    self.end_earlier(key);
+                }
                 at_rest.push(key);
                 return;
             }
         }
+        self.leave_rolls(key, "the reload restarts it");
         self.requests.wait(request, key, Wish::Up);
     }
 
@@ -201,13 +208,9 @@ impl Supervisor {
         let is_done = self.instances[key].state == State::Exited;
         let autostart = self.spec_of(key).autostart;
         if autostart || (by_wish && !is_done) {
+            self.leave_rolls(key, "the reload restarts it");
             self.requests.wait(request, key, Wish::Up);
-            if by_wish {
-                self.wish_up_needs(key);
-                self.replace(key);
-            } else {
-                self.wish_up(key);
-            }
+            self.wish_up(key);
         } else if !by_wish && let Some(instance) = self.instances.get_mut(key) {
             instance.goal = Goal::Down;
         }

@@ -10,6 +10,7 @@ mod leaving;
 mod leftovers;
 mod orders;
 mod reloading;
+mod rolling;
 mod scene;
 mod starting;
 mod stopping;
