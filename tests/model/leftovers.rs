@@ -203,3 +203,13 @@ fn a_stop_while_the_next_try_is_being_spawned_ends_what_is_left_even_if_that_fai
     scene.strays(W, 1);
     assert!(scene.group_goes(W).contains(&"#1 w:0: stopped (1 stray ended)".to_owned()));
 }
+
+#[test]
+fn zz_rolling_after_natural_restart() {
+    let mut scene = Scene::running("w: {cmd: x, autorestart: always}");
+    scene.exits_with(W, 0);
+    scene.spawn_all();
+    scene.reach_deadline();
+    println!("{:?} {}", scene.state(W), scene.instance(W).restarts());
+    println!("{:?}", scene.order("restart --rolling w"));
+}

@@ -31,7 +31,7 @@ impl World<'_> {
         let starts = if is_open { self.adopt(&new.programs, |spec| spec.autostart) } else { Vec::new() };
         self.answers.expect(request, starts);
         self.trace(|| format!("reload: {}", plan.lines().join("; ")));
-        self.core.handle(self.now, Event::Reload { request, plan: Box::new(plan) });
+        self.tell(Event::Reload { request, plan: Box::new(plan) });
         if is_open {
             self.programs = new.programs;
             self.meet_the_new(|spec| spec.autostart);
@@ -141,7 +141,7 @@ impl World<'_> {
         let request = self.answers.open(names.into_iter().chain(starts), Asked::Plain);
         let order = Order::Scale(name.to_owned(), count);
         self.trace(|| format!("{order:?}"));
-        self.core.handle(self.now, Event::Order { request, order });
+        self.tell(Event::Order { request, order });
         self.meet_the_new(|_| true);
         self.roll_on();
         self.carry_out_and_compare()
