@@ -24,10 +24,7 @@ pub(super) enum Earlier {
     /// They were left by the rules: `killasgroup: false`, `kill_strays: never`.
     Spared,
     /// So many lived when it was looked for. They can only have become fewer.
-    Found {
-        group: u32,
-        strays: u32,
-    },
+    Found { group: u32, strays: u32 },
 }
 
 /// What somebody wants, and may have to wait at the door.
@@ -143,10 +140,13 @@ impl Supervisor {
             }
     }
 
-    /// Whether something may have been left that a restart would have to end: a rolling one comes to an
-    /// instance long after it was ordered.
+    /// Whether something may have been left, where looking does no harm: the instance is to be down for a
+    /// moment anyhow, and what was known when that was ordered may be out of date.
     pub(super) fn may_linger(&self, key: Key) -> bool {
-        let is_unknown = |it: &super::Instance| it.earlier == Earlier::Unknown;
+        let is_unknown = |it: &super::Instance| match it.earlier {
+            Earlier::Nothing | Earlier::Found { .. } => false,
+            Earlier::Unknown | Earlier::Spared => true,
+        };
         let is_unknown = self.instances.get(key).is_some_and(is_unknown);
         self.lingers(key) || (is_unknown && self.spec_of(key).kill_strays != KillStrays::Never)
     }
@@ -164,9 +164,9 @@ impl Supervisor {
         }
     }
 
-    /// The turn of what earlier runs have left has come: from now on it is looked for.
-    pub(super) fn look_for_earlier(&mut self, key: Key) {
-        let groups = self.spec_of(key).killasgroup;
+    /// The turn of what earlier runs have left has come: from now on it is looked for, by these rules.
+    pub(super) fn look_for_earlier(&mut self, key: Key, rules: &ProgramSpec) {
+        let groups = rules.killasgroup;
         let Some(instance) = self.instances.get_mut(key) else { return };
         let run = Run { instance: key, incarnation: instance.incarnation };
         if let Some(process) = &mut instance.process {

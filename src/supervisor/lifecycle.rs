@@ -256,7 +256,7 @@ impl Supervisor {
             Some(Leader::Reaped) => scope == Scope::Group,
             Some(Leader::Astray) => false,
             Some(Leader::Past) => {
-                self.look_for_earlier(key);
+                self.look_for_earlier(key, &spec);
                 false
             }
         };
@@ -276,7 +276,10 @@ impl Supervisor {
         match process.map(|process| process.leader) {
             Some(Leader::Astray) => self.signal_strays(key, Signal::KILL),
             // It gets its SIGKILL when it is found.
-            Some(Leader::Past) => self.look_for_earlier(key),
+            Some(Leader::Past) => {
+                let rules = self.instances.get_mut(key).and_then(|instance| instance.stop_rules.take());
+                self.look_for_earlier(key, &rules.unwrap_or_else(|| self.spec_of(key)));
+            }
             Some(Leader::Reaped) => self.signal(key, Signal::KILL, Scope::Group),
             Some(Leader::Alive) | None => {
                 let to_group = self.spec_of(key).killasgroup;

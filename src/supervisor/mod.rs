@@ -183,6 +183,10 @@ impl Supervisor {
             Event::ShutdownSignal => self.admit(Errand::Signal),
         }
         self.admit_failure();
+        if !self.waiting.is_empty() {
+            // The answer comes before anything else, and is followed by the rest.
+            return;
+        }
         self.advance_rolls();
         self.advance_held();
         self.advance_shutdown();

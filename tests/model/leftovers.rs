@@ -159,7 +159,9 @@ fn what_ends_by_itself_before_its_turn_in_a_shutdown_is_looked_after_in_its_turn
 
 #[test]
 fn a_stop_of_all_ends_what_is_left_after_those_that_need_it() {
-    let mut scene = Scene::running("db: {cmd: x, autorestart: never, type: oneshot}, web: {cmd: x, depends_on: {db: {condition: exited_ok}}}");
+    let mut scene = Scene::running(
+        "db: {cmd: x, autorestart: never, type: oneshot}, web: {cmd: x, depends_on: {db: {condition: exited_ok}}}",
+    );
     scene.exits_with("db:0", 0);
     scene.spawn_all();
     scene.reach_deadline();
@@ -202,14 +204,4 @@ fn a_stop_while_the_next_try_is_being_spawned_ends_what_is_left_even_if_that_fai
     assert_eq!(scene.instance(W).exits(), 2, "an end is counted once");
     scene.strays(W, 1);
     assert!(scene.group_goes(W).contains(&"#1 w:0: stopped (1 stray ended)".to_owned()));
-}
-
-#[test]
-fn zz_rolling_after_natural_restart() {
-    let mut scene = Scene::running("w: {cmd: x, autorestart: always}");
-    scene.exits_with(W, 0);
-    scene.spawn_all();
-    scene.reach_deadline();
-    println!("{:?} {}", scene.state(W), scene.instance(W).restarts());
-    println!("{:?}", scene.order("restart --rolling w"));
 }

@@ -20,6 +20,7 @@ fn takes_a_restart(old: &ProgramSpec, new: &ProgramSpec) -> bool {
 impl World<'_> {
     /// The file says something else now, and somebody asks for a reload.
     pub fn reload(&mut self, new: Config) -> Kept {
+        self.think_of_the_past();
         let is_open = self.way_out.is_open();
         let old = Config { programs: self.core.specs(), supervisor: new.supervisor.clone() };
         if is_open && old.programs != self.programs {
@@ -112,6 +113,7 @@ impl World<'_> {
 
     /// `scale`: the other instances of the program are not touched, and it always starts the new ones.
     pub fn scale(&mut self, name: &str, count: u32) -> Kept {
+        self.think_of_the_past();
         let is_open = self.way_out.is_open();
         let known = self.programs.iter().position(|spec| spec.name == name).filter(|_| is_open);
         let Some(at) = known else {

@@ -37,7 +37,7 @@ pub struct Expected {
     /// Processes of its runs live that a stop by its rules would end, though it has none itself. As the
     /// kernel has it.
     pub lingers: bool,
-    /// A run has ended by itself, and no stop since has ended all that there may be.
+    /// A run has ended, and no stop since has ended all that there may be.
     pub has_loose_ends: bool,
     /// It is to end only because of what its earlier runs have left, and nobody has looked for that.
     owes_sweep: bool,
@@ -214,7 +214,8 @@ impl Expected {
             self.last_wait = None;
         }
         let policy = |spec: &ProgramSpec| (spec.killasgroup, spec.kill_strays);
-        self.has_mixed_rules |= policy(&self.spec) != policy(spec);
+        let is_ending = self.ending.is_some() || self.is_gone || self.is_to_find_nothing;
+        self.has_mixed_rules |= is_ending && policy(&self.spec) != policy(spec);
         (self.spec, self.tier) = (spec.clone(), spec.priority);
         self.retries_allowed = self.retries_allowed.max(spec.startretries);
         if self.tries == 0 {
@@ -266,8 +267,11 @@ impl Expected {
     pub fn end_what_is_left(&mut self, now: Time) {
         (self.is_queued, self.retry_at, self.rest) = (false, None, "STOPPED");
         (self.is_group_left, self.group_counts, self.owes_sweep) = (true, false, true);
+        // A reload may have changed the rules just now.
+        let has_mixed_rules = self.has_mixed_rules;
         self.ending = None;
         self.end(now);
+        self.has_mixed_rules = has_mixed_rules;
         let rules = self.spec.clone();
         self.ending.iter_mut().for_each(|ending| ending.rules = Some(rules.clone()));
     }
@@ -279,15 +283,15 @@ impl Expected {
 
     /// What its earlier runs have left is looked for from now on.
     pub fn swept(&mut self, now: Time, groups: bool, is_hard: bool) -> Result<(), String> {
-        let Self { spec, name, ending, owes_sweep, .. } = self;
+        let Self { spec, name, ending, owes_sweep, has_mixed_rules, .. } = self;
         let Some(ending) = ending.as_mut().filter(|_| std::mem::take(owes_sweep)) else {
             return Err(format!("{name}: its past is looked for without need"));
         };
-        if groups != spec.killasgroup {
+        let rules = ending.rules.as_ref().unwrap_or(spec);
+        if groups != rules.killasgroup && !*has_mixed_rules {
             return Err(format!("{name}: its past is looked for, its groups counted: {groups}"));
         }
-        let stoptime = ending.rules.as_ref().unwrap_or(spec).stoptime;
-        (ending.is_asked, ending.asked_at, ending.due) = (true, now, now + stoptime);
+        (ending.due, ending.is_asked, ending.asked_at) = (now + rules.stoptime, true, now);
         if is_hard || ending.is_hard {
             // Whoever is found gets his SIGKILL then.
             (ending.is_killed, ending.due) = (true, now);
@@ -475,7 +479,7 @@ impl Expected {
         if !self.is_queued {
             return Err(format!("{}: a spawn that nothing asked for", self.name));
         }
-        if std::mem::take(&mut self.is_to_find_nothing) && self.lingers && !self.has_mixed_rules {
+        if std::mem::take(&mut self.is_to_find_nothing) && self.lingers {
             return Err(format!("{}: told to come up anew, yet something of old lives", self.name));
         }
         (self.is_queued, self.is_handed_out) = (false, true);
@@ -513,6 +517,7 @@ impl Expected {
         }
         self.born = None;
         self.ends.push((now, status));
+        self.has_loose_ends = true;
         self.group_counts = self.spec.killasgroup;
         let counts_strays = self.spec.kill_strays != KillStrays::Never;
         if let Some(ending) = self.ending.as_mut().filter(|it| !it.is_asked && !it.is_killed && !it.is_hard) {
@@ -540,7 +545,6 @@ impl Expected {
             self.ending.iter_mut().for_each(|ending| ending.is_asked = is_asked);
             (self.is_group_left, self.outcome) = (true, Some(outcome));
         } else {
-            self.has_loose_ends = true;
             self.conclude(now, outcome);
         }
     }

@@ -45,6 +45,8 @@ pub struct World<'t> {
     latest: BTreeMap<Key, Run>,
     /// To whom an order sends its one signal in this step; other signals are the supervisor's own.
     signalled_by_user: BTreeSet<Key>,
+    /// Whom an order stops in this step, or who was about to end, whatever their turn in a shutdown.
+    may_end_at_once: BTreeSet<Key>,
     /// The priorities of those that began to stop in this step, as they did.
     began_to_stop: Vec<i32>,
     /// When an instance of a program was last queued to be spawned.
@@ -82,6 +84,7 @@ impl<'t> World<'t> {
             shown,
             latest: BTreeMap::new(),
             signalled_by_user: BTreeSet::new(),
+            may_end_at_once: BTreeSet::new(),
             began_to_stop: Vec::new(),
             last_queued: BTreeMap::new(),
             wants: VecDeque::new(),
@@ -164,9 +167,16 @@ impl<'t> World<'t> {
 
     pub fn report_spawn_failed(&mut self, run: Run) -> Kept {
         let now = self.now;
-        self.expected_of(run)?.stillborn(now);
+        let instance = self.expected_of(run)?;
+        let is_ending = instance.ending.is_some();
+        instance.stillborn(now);
         self.note_failure(run);
-        self.handle(Event::SpawnFailed { run, reason: "out of luck".to_owned() })
+        if is_ending {
+            self.may_end_at_once.insert(run.instance);
+        }
+        let kept = self.handle(Event::SpawnFailed { run, reason: "out of luck".to_owned() });
+        self.may_end_at_once.clear();
+        kept
     }
 
     /// Reports an exit or the end of a group, as the kernel has it.
@@ -282,6 +292,9 @@ impl<'t> World<'t> {
     pub fn order(&mut self, order: Order, keys: &[Key]) -> Kept {
         let now = self.now;
         let is_open = self.way_out.is_open();
+        if !matches!(order, Order::Start(_) | Order::Signal(..)) {
+            self.think_of_the_past();
+        }
         for key in keys {
             let is_gone = self.expected.get(key).is_none_or(|it| it.is_gone);
             if matches!(order, Order::Stop(_)) || (matches!(order, Order::Restart(_)) && !is_gone) {
@@ -317,8 +330,12 @@ impl<'t> World<'t> {
             self.signalled_by_user = keys.iter().copied().collect();
         }
         let is_stop = matches!(order, Order::Stop(_));
+        if is_stop {
+            self.may_end_at_once = keys.iter().copied().collect();
+        }
         let kept = self.handle(Event::Order { request, order });
         self.signalled_by_user.clear();
+        self.may_end_at_once.clear();
         if is_stop && is_open && !self.began_to_stop.is_sorted_by(|one, next| one >= next) {
             return Err("what starts first is stopped before what starts later".to_owned());
         }
@@ -326,6 +343,7 @@ impl<'t> World<'t> {
     }
 
     pub fn shutdown_signal(&mut self) -> Kept {
+        self.think_of_the_past();
         // Once it has quit, it owes nobody anything but an answer.
         if self.quit.is_none() {
             self.way_out.signal(self.now, &mut self.expected);
@@ -371,10 +389,24 @@ impl<'t> World<'t> {
         self.handle(Event::Surveyed { found })
     }
 
+    /// Something may be told to end: whatever a stop has left by rules that have changed is looked for.
+    pub fn think_of_the_past(&mut self) {
+        if self.way_out.is_open() {
+            let rests = self.expected.values_mut().filter(|it| it.ending.is_none());
+            for it in rests.filter(|it| it.has_mixed_rules) {
+                // What was told by the old rules is done.
+                (it.has_mixed_rules, it.is_to_find_nothing) = (false, false);
+            }
+            self.look_around();
+        }
+    }
+
     /// Lets the reference know what lives of runs that are over.
     pub fn look_around(&mut self) {
         for (key, instance) in &mut self.expected {
-            instance.lingers = lingers(&self.kernel, self.now, *key, &instance.spec) && self.quit.is_none();
+            let lingers = lingers(&self.kernel, self.now, *key, &instance.spec);
+            // A stop by rules that changed meanwhile may leave something, and need not know of it.
+            instance.lingers = lingers && !instance.has_mixed_rules && self.quit.is_none();
         }
     }
 
@@ -391,7 +423,7 @@ impl<'t> World<'t> {
         self.kernel.forget_reaped(self.now);
         self.look_around();
         let is_over = |it: &Expected| it.is_gone && it.is_at_rest();
-        if let Some(it) = self.expected.values().find(|it| is_over(it) && it.lingers && !it.has_mixed_rules) {
+        if let Some(it) = self.expected.values().find(|it| is_over(it) && it.lingers) {
             return Err(format!("{} is gone, but something of it lives", it.name));
         }
         self.expected.retain(|_, instance| !is_over(instance));
@@ -412,7 +444,10 @@ impl<'t> World<'t> {
                 let now = self.now;
                 let is_hard = self.way_out.is_hard() || self.quit.is_some();
                 if !is_hard && self.is_needed_by_the_ending(run.instance, false) {
-                    return Err(format!("{}: its past ends before what needs it", self.core.name(run.instance)));
+                    return Err(format!(
+                        "{}: its past ends before what needs it",
+                        self.core.name(run.instance)
+                    ));
                 }
                 self.expected_of(run)?.swept(now, groups, is_hard)?;
                 self.kernel.sweep(run, groups)
@@ -474,7 +509,9 @@ impl<'t> World<'t> {
     /// whether they have.
     fn may_end_the_past(&mut self, key: Key) -> Kept {
         let (now, is_hard) = (self.now, self.way_out.is_hard());
-        self.way_out.may_end(now, key, &mut self.expected)?;
+        if !is_hard && !self.may_end_at_once.contains(&key) {
+            self.way_out.may_end(now, key, &mut self.expected)?;
+        }
         if let Some(it) = self.expected.get_mut(&key).filter(|it| it.may_have_left_something()) {
             it.end_what_is_left(now);
             if is_hard {
@@ -597,7 +634,8 @@ impl<'t> World<'t> {
 
     /// The shutdown has come to its end, by `end`.
     pub fn is_over(&self, end: Time) -> Kept {
-        let left_behind = |key: &Key, it: &Expected| lingers(&self.kernel, self.now, *key, &it.spec);
+        let left_behind =
+            |key: &Key, it: &Expected| lingers(&self.kernel, self.now, *key, &it.spec) && !it.has_mixed_rules;
         let lingering = self.expected.iter().filter(|(key, it)| left_behind(key, it)).count();
         let left = self.kernel.count() + lingering;
         match self.quit {

@@ -195,12 +195,10 @@ impl Processes {
         }
         let Processes { leaders, strays, left_groups, .. } = self;
         let looks = strays.look(left_groups, |pid| leaders.contains_key(&pid));
-        left.extend(looks.into_iter().filter_map(|(run, look)| {
-            match look {
-                Look::None => Some(Left::Nothing(run)),
-                Look::New(count) => Some(Left::Strays { run, count }),
-                Look::Same => None,
-            }
+        left.extend(looks.into_iter().filter_map(|(run, look)| match look {
+            Look::None => Some(Left::Nothing(run)),
+            Look::New(count) => Some(Left::Strays { run, count }),
+            Look::Same => None,
         }));
         left
     }
