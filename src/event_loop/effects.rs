@@ -115,6 +115,7 @@ impl EventLoop {
             added.inspect_err(|error| log::error!("output of pid {} is lost: {error}", spawned.pid)).ok()
         });
         self.processes.insert(spawned.pid, *run, pipes);
+        self.await_line(program, *run, pipes);
         log::info!("{}:{number}: spawned, pid {}", program.name, spawned.pid);
         Ok(spawned.pid)
     }
@@ -129,6 +130,7 @@ impl EventLoop {
                 Some(self.open_log(path.expand(&program.name, number), rules)?)
             }
             Output::Inherit => Some(self.pipes.open_voice(Voice::Stdout, &process, is_merged)),
+            Output::Discard if program.hears_discarded_stdout() => Some(self.pipes.open_nowhere(is_merged)),
             Output::Discard | Output::Stdout => None,
         };
         let stderr = match &program.stderr {
@@ -137,7 +139,7 @@ impl EventLoop {
                 self.open_log(path.expand(&program.name, number), rules).map(Some)
             }
             Output::Inherit => Ok(Some(self.pipes.open_voice(Voice::Stderr, &process, true))),
-            Output::Discard if program.hears_discarded_stderr() => Ok(Some(self.pipes.open_nowhere())),
+            Output::Discard if program.hears_discarded_stderr() => Ok(Some(self.pipes.open_nowhere(true))),
             Output::Discard | Output::Stdout => Ok(None),
         };
         match stderr {

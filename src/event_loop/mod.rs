@@ -282,6 +282,7 @@ impl EventLoop {
         self.serve_probes();
         self.answer_http();
         self.pipes.pump(self.poll.registry());
+        self.report_heard();
         self.serve_followers();
     }
 

@@ -8,6 +8,7 @@
 
 mod format;
 mod large;
+mod listener;
 mod pace;
 mod pipes;
 mod recent;
