@@ -41,6 +41,13 @@ pub enum Order {
     Stop(Vec<Target>),
     /// Bring down if up, then up.
     Restart(Vec<Target>),
+    /// The same, a few at a time: the next when the last are up and ready, until one fails.
+    RestartRolling {
+        /// So many at a time; at least one.
+        batch: u32,
+        /// Whom.
+        targets: Vec<Target>,
+    },
     /// Send a signal to the processes.
     Signal(Signal, Vec<Target>),
     /// Give this program another number of instances until the next reload.

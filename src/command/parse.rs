@@ -71,7 +71,7 @@ fn command(row: &'static Row, given: &Given) -> Result<Command, ParseError> {
         Verb::Why => Command::Query(Query::Why(some_targets(words)?)),
         Verb::Start => Command::Order(Order::Start(some_targets(words)?)),
         Verb::Stop => Command::Order(Order::Stop(some_targets(words)?)),
-        Verb::Restart => Command::Order(Order::Restart(some_targets(words)?)),
+        Verb::Restart => Command::Order(restart(some_targets(words)?, given)?),
         Verb::Signal => {
             let (name, rest) = words.split_first().ok_or_else(|| usage(row))?;
             let signal = Signal::parse(name).ok_or_else(|| {
@@ -120,6 +120,20 @@ fn command(row: &'static Row, given: &Given) -> Result<Command, ParseError> {
             Command::Order(Order::Shutdown)
         }
     })
+}
+
+fn restart(targets: Vec<Target>, given: &Given) -> Result<Order, ParseError> {
+    match (given.has("rolling"), given.value("batch")) {
+        (false, None) => Ok(Order::Restart(targets)),
+        (false, Some(_)) => Err(ParseError("restart: --batch N goes with --rolling".to_owned())),
+        (true, None) => Ok(Order::RestartRolling { batch: 1, targets }),
+        (true, Some(text)) => {
+            let batch = text.parse().ok().filter(|batch| *batch > 0).ok_or_else(|| {
+                ParseError("restart: --batch takes a number of instances, 1 or more".to_owned())
+            })?;
+            Ok(Order::RestartRolling { batch, targets })
+        }
+    }
 }
 
 fn tail(row: &'static Row, given: &Given) -> Result<Tail, ParseError> {
@@ -185,6 +199,9 @@ mod tests {
         assert_eq!(parse("  start   worker:1 "), order(Order::Start(target("worker:1"))));
         assert_eq!(parse("stop all"), order(Order::Stop(target("all"))));
         assert_eq!(parse("signal sighup w*"), order(Order::Signal(Signal::HUP, target("w*"))));
+        for (line, batch) in [("restart w --rolling", 1), ("restart --rolling --batch 3 w", 3)] {
+            assert_eq!(parse(line), order(Order::RestartRolling { batch, targets: target("w") }), "{line}");
+        }
         for leave in ["exit", "quit", "shutdown"] {
             assert_eq!(parse(leave), order(Order::Shutdown));
         }
@@ -201,6 +218,11 @@ mod tests {
         assert_eq!(error("start"), "usage: start TARGET...");
         assert_eq!(error("exit now"), "usage: exit");
         assert_eq!(error("status --columns=0"), "status: --columns takes a number from 2 to 1000");
+        assert_eq!(error("restart --batch 2 w"), "restart: --batch N goes with --rolling");
+        for batch in ["0", "-1", "x", ""] {
+            let line = format!("restart --rolling --batch={batch} w");
+            assert_eq!(error(&line), "restart: --batch takes a number of instances, 1 or more");
+        }
         assert_eq!(error("status --columns x"), "status: --columns takes a number from 2 to 1000");
         assert_eq!(error("start -x w"), "start takes no flags such as -x; '--' ends them");
         assert_eq!(error("signal"), "usage: signal SIGNAL TARGET...");

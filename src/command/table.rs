@@ -99,10 +99,26 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         names: &["restart"],
-        flags: &[],
+        flags: &[
+            Flag {
+                short: None,
+                long: "rolling",
+                value: None,
+                summary: "a few at a time: the next when the last are RUNNING and ready, until one fails",
+            },
+            Flag {
+                short: None,
+                long: "batch",
+                value: Some("N"),
+                summary: "with --rolling: N of a program at a time; 1 by default",
+            },
+        ],
         arguments: "TARGET...",
         summary: "stop instances if they run, then start them",
-        details: "Finished when each of them is RUNNING again, or FATAL.",
+        details: "Finished when each of them is RUNNING again, or FATAL. A rolling restart begins with those\n\
+                  that are not up, and stops at the first that is FATAL, ends, or runs and does not become\n\
+                  ready: the rest is left as it is. Who leaves the wait (Ctrl-C) does not end it; whatever\n\
+                  is stopped or restarted before its turn leaves it.",
         verb: Verb::Restart,
     },
     Row {

@@ -69,6 +69,7 @@ impl EventLoop {
             Order::Start(targets)
             | Order::Stop(targets)
             | Order::Restart(targets)
+            | Order::RestartRolling { targets, .. }
             | Order::Signal(_, targets) => Some(self.supervisor.resolve(targets).0.len()),
             Order::Scale(_, _) | Order::Shutdown => None,
         }

@@ -47,6 +47,7 @@ impl EventLoop {
                     self.note_change(instance, from, to);
                     self.note_for_probes(instance, from, to);
                 }
+                Action::Note { text, is_trouble, answered } => self.note(&text, is_trouble, answered),
                 Action::Health { instance } => self.note_health(instance),
                 Action::Quit { abandoned: 0 } if self.supervisor.failure().is_some() => {
                     self.outcome = Some(Outcome::Failed);

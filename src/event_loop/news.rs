@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::EventLoop;
-use crate::command::Verbosity;
+use crate::command::{RequestId, Verbosity};
 use crate::slots::Key;
 use crate::supervisor::{Launch, State, is_expected};
 use crate::time::Time;
@@ -237,6 +237,22 @@ impl EventLoop {
             && let Ok(number) = number.parse()
         {
             self.news.answered(program, number);
+        }
+    }
+
+    /// One line about many instances, which is told at once; but not to a console that has asked, and is
+    /// `answered`.
+    pub(super) fn note(&mut self, text: &str, is_trouble: bool, answered: Option<RequestId>) {
+        let style = if is_trouble {
+            log::error!("{text}");
+            Style::Bad
+        } else {
+            log::info!("{text}");
+            Style::Good
+        };
+        let is_known = answered.is_some_and(|request| !self.faces.is_over_http(request));
+        if self.console.is_interactive() && !is_known && self.news.verbosity != Verbosity::None {
+            self.console.announce(&Line(vec![(style, text.to_owned())]));
         }
     }
 

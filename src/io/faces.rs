@@ -29,6 +29,11 @@ impl Faces {
         RequestId(self.last)
     }
 
+    /// Whether a connection waits for the answer to this order.
+    pub(crate) fn is_over_http(&self, order: RequestId) -> bool {
+        self.over_http.contains_key(&order)
+    }
+
     /// The answer to this order goes to a connection.
     pub(crate) fn expect(&mut self, order: RequestId, connection: Key, request: Box<Request>) {
         self.over_http.insert(order, Asked { connection, request, lines: Vec::new() });

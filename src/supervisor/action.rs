@@ -68,6 +68,15 @@ pub enum Action {
         /// Whose.
         instance: Key,
     },
+    /// Something about many instances, in one line, that is worth a word to whoever looks.
+    Note {
+        /// The line.
+        text: String,
+        /// Whether it is trouble, or the end of it.
+        is_trouble: bool,
+        /// Whose answer says the same.
+        answered: Option<RequestId>,
+    },
     /// The shutdown is over.
     Quit {
         /// Processes that could not be ended in time.

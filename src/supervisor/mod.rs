@@ -7,7 +7,8 @@
 //!
 //! - `state`: the states; `instance`: one record and its policy; `lifecycle`: the transitions
 //! - `dependencies`: who waits for whom; `restarts`: what follows an end
-//! - `orders`: commands to wishes; `requests`: commands that wait; `reload`: another configuration;
+//! - `orders`: commands to wishes; `requests`: commands that wait; `rolling`: restarts a few at a time;
+//!   `reload`: another configuration;
 //!   `shutdown`: the way out
 //!
 //! Invariants: `Supervisor::enter` is the only writer of a state, and sets or clears the instance's
@@ -30,6 +31,7 @@ mod reload;
 mod remains;
 mod requests;
 mod restarts;
+mod rolling;
 mod shutdown;
 mod state;
 
@@ -51,6 +53,7 @@ use crate::timers::Timers;
 use dependencies::Rank;
 use dice::Dice;
 use requests::{Requests, verdict};
+use rolling::Rolls;
 use shutdown::{By, Phase};
 
 /// The state of everything supervised.
@@ -67,6 +70,7 @@ pub struct Supervisor {
     held_stops: Vec<Key>,
     actions: VecDeque<Action>,
     requests: Requests,
+    rolls: Rolls,
     phase: Phase,
     /// The instance whose failure ends everything.
     failure: Option<Key>,
@@ -141,6 +145,7 @@ impl Supervisor {
             held_stops: Vec::new(),
             actions: VecDeque::new(),
             requests: Requests::default(),
+            rolls: Rolls::default(),
             phase: Phase::Supervising,
             failure: None,
             dice: Dice::default(),
@@ -173,6 +178,7 @@ impl Supervisor {
         if self.failure.is_some() {
             self.begin_shutdown(By::Order);
         }
+        self.advance_rolls();
         self.advance_held();
         self.advance_shutdown();
     }
@@ -228,7 +234,7 @@ impl Supervisor {
 
     /// When [`Event::Tick`] is needed next.
     pub fn next_deadline(&self) -> Option<Time> {
-        [self.timers.next(), self.phase.deadline()].into_iter().flatten().min()
+        [self.timers.next(), self.phase.deadline(), self.rolls.next_deadline()].into_iter().flatten().min()
     }
 
     /// Whether nobody has asked for a shutdown.

@@ -18,6 +18,11 @@ impl Supervisor {
             }
             Order::Start(targets) => self.each(request, &targets, Self::start),
             Order::Restart(targets) => self.restart_all(request, &targets),
+            Order::RestartRolling { batch, targets } => {
+                // Answered as it goes on.
+                self.roll(request, batch, &targets);
+                return;
+            }
             Order::Stop(targets) => self.each_reversed(request, &targets, Self::stop),
             Order::Scale(name, count) => self.scale(request, &name, count),
             Order::Signal(signal, targets) => self.each(request, &targets, |supervisor, request, key| {
@@ -70,6 +75,7 @@ impl Supervisor {
         if let Some(reason) = self.why_not_up(key) {
             self.refuse(request, key, reason);
         } else {
+            self.leave_rolls(key, "another restart has taken it over");
             self.requests.wait(request, key, Wish::Up);
             self.wish_up_needs(key);
             self.replace(key);
@@ -77,7 +83,7 @@ impl Supervisor {
     }
 
     /// Why an instance cannot be wished up.
-    fn why_not_up(&self, key: Key) -> Option<&'static str> {
+    pub(super) fn why_not_up(&self, key: Key) -> Option<&'static str> {
         if !self.phase.is_supervising() {
             return Some("the supervisor is shutting down");
         }
@@ -86,6 +92,7 @@ impl Supervisor {
     }
 
     fn stop(&mut self, request: RequestId, key: Key) {
+        self.leave_rolls(key, "it was told to stop");
         match self.state_of(key) {
             Some(State::Stopped) => self.say(request, key, "already stopped"),
             Some(state @ (State::Exited | State::Fatal)) => {
@@ -109,7 +116,7 @@ impl Supervisor {
         }
     }
 
-    fn say(&mut self, request: RequestId, key: Key, text: &str) {
+    pub(super) fn say(&mut self, request: RequestId, key: Key, text: &str) {
         let line = format!("{}: {text}", self.name(key));
         self.requests.reply(request, true, line, &mut self.actions);
     }
@@ -119,7 +126,7 @@ impl Supervisor {
         self.requests.reply(request, false, line, &mut self.actions);
     }
 
-    fn resolve_or_say(&mut self, request: RequestId, targets: &[Target]) -> Vec<Key> {
+    pub(super) fn resolve_or_say(&mut self, request: RequestId, targets: &[Target]) -> Vec<Key> {
         let (keys, errors) = self.resolve(targets);
         for error in errors {
             self.requests.reply(request, false, error, &mut self.actions);

@@ -72,6 +72,7 @@ impl Supervisor {
 
     /// It is surplus, or its program is not there any more: ends it, even while it starts.
     fn retire(&mut self, request: RequestId, key: Key) {
+        self.leave_rolls(key, "it is being removed");
         self.requests.wait(request, key, Wish::Gone);
         if let Some(instance) = self.instances.get_mut(key) {
             instance.goal = Goal::Gone;
@@ -106,6 +107,7 @@ impl Supervisor {
                 return;
             }
         }
+        self.leave_rolls(key, "the reload restarts it");
         self.requests.wait(request, key, Wish::Up);
     }
 
@@ -196,6 +198,7 @@ impl Supervisor {
         let is_done = self.instances[key].state == State::Exited;
         let autostart = self.spec_of(key).autostart;
         if autostart || (by_wish && !is_done) {
+            self.leave_rolls(key, "the reload restarts it");
             self.requests.wait(request, key, Wish::Up);
             self.wish_up(key);
         } else if !by_wish && let Some(instance) = self.instances.get_mut(key) {

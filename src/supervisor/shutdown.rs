@@ -80,6 +80,7 @@ impl Supervisor {
         if !self.phase.is_supervising() {
             return;
         }
+        self.cancel_rolls();
         for key in self.all_by_priority() {
             let Some(instance) = self.instances.get_mut(key) else { continue };
             instance.goal = instance.goal.lowered();

@@ -9,6 +9,7 @@ mod governing;
 mod leaving;
 mod orders;
 mod reloading;
+mod rolling;
 mod scene;
 mod starting;
 mod stopping;

@@ -24,6 +24,8 @@ pub enum Asked {
     /// A line for each target.
     Plain,
     Shutdown,
+    /// Goes on until its end is told.
+    Roll,
     /// Begins with the plan; refused as a whole during a shutdown.
     Reload {
         is_open: bool,
@@ -60,7 +62,8 @@ impl Answers {
         match open.kind {
             Asked::Reload { is_open: false } if line == REFUSED => return Ok(()),
             Asked::Reload { is_open: true } if line.starts_with(['+', '-', '~', '=']) => return Ok(()),
-            Asked::Plain | Asked::Shutdown | Asked::Reload { .. } => {}
+            Asked::Roll if line.starts_with("ERROR rolling restart stopped: ") => return Ok(()),
+            Asked::Plain | Asked::Shutdown | Asked::Roll | Asked::Reload { .. } => {}
         }
         let told = failure.unwrap_or(line);
         let (name, text) = told.split_once(": ").unwrap_or((told, ""));
@@ -88,6 +91,12 @@ impl Answers {
             return Err(format!("{request:?} is done with ok={ok}, but its lines say otherwise"));
         }
         Ok(())
+    }
+
+    /// The rolling restarts among them.
+    pub fn open_rolls(&self) -> Vec<RequestId> {
+        let rolls = self.open.iter().filter(|(_, open)| open.kind == Asked::Roll);
+        rolls.map(|(request, _)| *request).collect()
     }
 
     pub fn open_requests(&self) -> Vec<RequestId> {

@@ -36,6 +36,7 @@ impl World<'_> {
             self.programs = new.programs;
             self.meet_the_new(|spec| spec.autostart);
         }
+        self.roll_on();
         self.carry_out_and_compare()
     }
 
@@ -43,21 +44,25 @@ impl World<'_> {
     fn expect(&mut self, new: &[Arc<ProgramSpec>]) -> Vec<String> {
         let now = self.now;
         let mut names = Vec::new();
-        for instance in self.expected.values_mut() {
+        let mut taken = Vec::new();
+        for (key, instance) in &mut self.expected {
             let spec = new.iter().find(|spec| spec.name == instance.spec.name);
             match spec.filter(|spec| instance.number < spec.numprocs) {
                 None => {
                     instance.told_to_go(now);
+                    taken.push(*key);
                     names.push(instance.name.clone());
                 }
                 Some(spec) if !instance.is_gone && takes_a_restart(&instance.spec, spec) => {
                     if instance.told_to_renew(now, spec.autostart) {
+                        taken.push(*key);
                         names.push(instance.name.clone());
                     }
                 }
                 Some(_) => {}
             }
         }
+        taken.into_iter().for_each(|key| self.leave_rolls(key));
         names
     }
 
@@ -120,22 +125,25 @@ impl World<'_> {
         Arc::make_mut(&mut self.programs[at]).numprocs = count;
         let spec = self.programs[at].clone();
         let now = self.now;
-        let mut names = Vec::new();
-        for instance in self.expected.values_mut().filter(|instance| instance.spec.name == name) {
+        let (mut names, mut taken) = (Vec::new(), Vec::new());
+        for (key, instance) in self.expected.iter_mut().filter(|(_, it)| it.spec.name == name) {
             if is_same {
                 break;
             }
             if instance.number >= count {
                 instance.told_to_go(now);
+                taken.push(*key);
                 names.push(instance.name.clone());
             }
         }
+        taken.into_iter().for_each(|key| self.leave_rolls(key));
         let starts = if is_same { vec![name.to_owned()] } else { self.adopt(&[spec], |_| true) };
         let request = self.answers.open(names.into_iter().chain(starts), Asked::Plain);
         let order = Order::Scale(name.to_owned(), count);
         self.trace(|| format!("{order:?}"));
         self.core.handle(self.now, Event::Order { request, order });
         self.meet_the_new(|_| true);
+        self.roll_on();
         self.carry_out_and_compare()
     }
 

@@ -10,6 +10,7 @@ mod kernel;
 mod programs;
 mod random;
 mod reference;
+mod rolling;
 mod sequence;
 mod trace;
 mod way_out;

@@ -48,6 +48,8 @@ pub struct Expected {
     rest: &'static str,
     /// The wait by restart_delay before the present or last try.
     last_wait: Option<Duration>,
+    /// How often it came back by itself after a run, since the last wish.
+    pub comebacks: u32,
     /// When it was restarted after a run, since the last wish.
     restarts: Vec<Time>,
     /// When its present or last process was born.
@@ -108,6 +110,7 @@ impl Expected {
             tries: 0,
             rest: "STOPPED",
             last_wait: None,
+            comebacks: 0,
             restarts: Vec::new(),
             last_born: None,
             checks: None,
@@ -510,7 +513,7 @@ impl Expected {
     fn begin_anew(&mut self) {
         (self.is_queued, self.retry_at, self.failures, self.tries) = (true, None, 0, 0);
         self.retries_allowed = self.spec.startretries;
-        (self.last_wait, self.restarts) = (None, Vec::new());
+        (self.last_wait, self.restarts, self.comebacks) = (None, Vec::new(), 0);
     }
 
     fn ended(&mut self) {
@@ -548,7 +551,7 @@ impl Expected {
         self.rest == "FATAL" && self.state() == "FATAL" && self.spec.governance.exit_on_failure
     }
 
-    fn is_expected(&self, status: ExitStatus) -> bool {
+    pub fn is_expected(&self, status: ExitStatus) -> bool {
         matches!(status, ExitStatus::Code(code) if self.spec.exitcodes.contains(&code))
     }
 
@@ -579,6 +582,7 @@ impl Expected {
             }
             self.restarts.push(now);
         }
+        self.comebacks += 1;
         let ended = self.ends.last().map_or(now, |(at, _)| *at);
         if let (Some(delay), Some(born)) = (self.spec.restart_delay, self.last_born)
             && born + delay.max < ended

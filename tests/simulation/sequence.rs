@@ -52,7 +52,8 @@ impl Sequence<'_> {
 
     fn step(&mut self) -> Kept {
         match self.random.below(100) {
-            0..16 => self.order(),
+            0..14 => self.order(),
+            14..16 => self.roll(),
             16..19 if is_connected(&self.world.programs) => self.order(),
             16 => {
                 let new = mutate_config(&mut self.random, &self.world.programs, self.plain);
@@ -91,6 +92,24 @@ impl Sequence<'_> {
             _ => Order::Signal(self.random.pick(&signals), targets),
         };
         self.world.order(order, &keys)
+    }
+
+    /// A rolling restart of one program or instance.
+    fn roll(&mut self) -> Kept {
+        let all: Vec<Key> = self.world.expected.keys().copied().collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        let key = self.random.pick(&all);
+        let expected = &self.world.expected;
+        let (name, program) = (expected[&key].name.clone(), expected[&key].spec.name.clone());
+        let batch = self.random.pick(&[1, 1, 2, 3]);
+        if self.random.percent(25) {
+            return self.world.roll(batch, &name, &[key]);
+        }
+        let keys: Vec<Key> =
+            all.into_iter().filter(|key| self.world.expected[key].spec.name == program).collect();
+        self.world.roll(batch, &program, &keys)
     }
 
     /// A target as users write it, and the instances it means.

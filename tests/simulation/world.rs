@@ -16,6 +16,7 @@ use taskmaster::time::Time;
 use crate::answers::{Answers, Asked};
 use crate::kernel::{Kernel, Sent};
 use crate::reference::Expected;
+use crate::rolling::Roll;
 use crate::trace::Trace;
 use crate::way_out::WayOut;
 
@@ -33,6 +34,8 @@ pub struct World<'t> {
     pub way_out: WayOut,
     /// Spawns whose outcome has not been reported.
     pub handed_out: Vec<Spawn>,
+    /// Rolling restarts that go on.
+    pub rolls: Vec<Roll>,
     /// How many processes the supervisor left behind when it quit.
     pub quit: Option<usize>,
     pub steps: u64,
@@ -71,6 +74,7 @@ impl<'t> World<'t> {
             answers: Answers::default(),
             way_out: WayOut::default(),
             handed_out: Vec::new(),
+            rolls: Vec::new(),
             quit: None,
             steps: 0,
             shown,
@@ -186,7 +190,7 @@ impl<'t> World<'t> {
     }
 
     /// A wish for an instance is one for what it needs.
-    fn needs_are_told_to_run(&mut self, wished: &[Key]) {
+    pub fn needs_are_told_to_run(&mut self, wished: &[Key]) {
         let mut wished = wished.to_vec();
         while let Some(key) = wished.pop() {
             for (condition, other) in self.needs_of(key) {
@@ -212,9 +216,21 @@ impl<'t> World<'t> {
 
     /// One that it needs and that is not as it has to be.
     fn missing(&self, key: Key) -> Option<&str> {
+        self.first_missing(key).map(|other| other.name.as_str())
+    }
+
+    fn first_missing(&self, key: Key) -> Option<&Expected> {
         let needs = self.needs_of(key).into_iter();
         let mut missing = needs.filter(|(condition, other)| !self.expected[other].meets(*condition));
-        missing.next().map(|(_, other)| self.expected[&other].name.as_str())
+        missing.next().map(|(_, other)| &self.expected[&other])
+    }
+
+    /// What it needs does not come unless somebody wants it.
+    pub fn waits_in_vain(&self, key: Key) -> bool {
+        self.first_missing(key).is_some_and(|it| match it.state() {
+            "STOPPED" | "EXITED" | "FATAL" => true,
+            state => state == "STOPPING" && !it.is_wanted,
+        })
     }
 
     /// Whether something that needs it is on its way down. What has got SIGKILL may be waited for for a
@@ -248,7 +264,14 @@ impl<'t> World<'t> {
         if is_same || is_late {
             return Ok(());
         }
-        Err("a report about an earlier process changed something".to_owned())
+        let after = format!("{:?}", self.core);
+        let at = before.bytes().zip(after.bytes()).take_while(|(a, b)| a == b).count();
+        let part = |text: &str| text[at.saturating_sub(100)..].chars().take(200).collect::<String>();
+        Err(format!(
+            "a report about an earlier process changed something:\n{}\n{}",
+            part(&before),
+            part(&after)
+        ))
     }
 
     /// An order to the instances in `keys`, which are the ones that its targets mean.
@@ -256,6 +279,10 @@ impl<'t> World<'t> {
         let now = self.now;
         let is_open = self.way_out.is_open();
         for key in keys {
+            let is_gone = self.expected.get(key).is_none_or(|it| it.is_gone);
+            if matches!(order, Order::Stop(_)) || (matches!(order, Order::Restart(_)) && !is_gone) {
+                self.leave_rolls(*key);
+            }
             let Some(instance) = self.expected.get_mut(key) else { continue };
             match &order {
                 Order::Start(_) if is_open && !instance.is_gone => instance.told_to_run(),
@@ -263,6 +290,7 @@ impl<'t> World<'t> {
                 Order::Stop(_) => instance.told_to_rest(now),
                 Order::Start(_)
                 | Order::Restart(_)
+                | Order::RestartRolling { .. }
                 | Order::Scale(..)
                 | Order::Signal(..)
                 | Order::Shutdown => {}
@@ -314,6 +342,7 @@ impl<'t> World<'t> {
     pub fn handle(&mut self, event: Event) -> Kept {
         self.trace.note(self.now, || format!("{event:?}"));
         self.core.handle(self.now, event);
+        self.roll_on();
         self.carry_out_and_compare()
     }
 
@@ -327,6 +356,7 @@ impl<'t> World<'t> {
         self.kernel.forget_reaped();
         self.expected.retain(|_, instance| !(instance.is_gone && instance.is_at_rest()));
         self.compare_list()?;
+        self.compare_rolls()?;
         self.compare()
     }
 
@@ -356,6 +386,7 @@ impl<'t> World<'t> {
                 "RUNNING" => Ok(()),
                 state => Err(format!("news about the health of what is {state}")),
             },
+            Action::Note { .. } => Ok(()),
             Action::Quit { abandoned } => {
                 let occupied = self.expected.values().filter(|instance| instance.is_occupied()).count();
                 if self.quit.replace(abandoned).is_some() || abandoned != occupied {

@@ -1,0 +1,115 @@
+//! Rolling restarts, seen from outside.
+
+mod harness;
+
+use harness::{Console, Running, Site, Terminal, wait_until};
+
+fn pids(running: &Running, count: u32) -> Vec<Option<u32>> {
+    (0..count).map(|number| running.pid_of(&format!("w:{number}"))).collect()
+}
+
+/// Instances that cannot start any more once there is a file `bad`.
+const FRAGILE: &str = "  w:\n    cmd: [sh, -c, 'test -e bad && exit 3; exec sleep 1000']\n    numprocs: 4\n    starttime: 0.3\n    startretries: 0";
+
+fn all_run(running: &Running, count: u32) {
+    for number in 0..count {
+        running.wait_for_state(&format!("w:{number}"), "RUNNING");
+    }
+}
+
+#[test]
+fn the_first_that_fails_stops_it_and_the_rest_keeps_its_process() {
+    let mut console = Console::open(Site::new(FRAGILE));
+    all_run(&console.running, 4);
+    let before = pids(&console.running, 4);
+    let mut lines = console.ask("restart --rolling --batch 2 w");
+    // Who of a batch comes first is a matter of chance.
+    lines[..2].sort_unstable();
+    lines[2..].sort_unstable();
+    assert_eq!(lines, ["w:0: started", "w:1: started", "w:2: started", "w:3: started"]);
+    let renewed = pids(&console.running, 4);
+    assert!(before.iter().zip(&renewed).all(|(old, new)| old != new && new.is_some()), "{renewed:?}");
+    console.running.site.write("bad", "");
+    let stopped = "rolling restart stopped: w:0 failed: exited too quickly (exit code 3); 0 restarted, 3 left as they are";
+    assert_eq!(
+        console.ask("restart --rolling w"),
+        [
+            "ERROR w:0: exited too quickly (exit code 3)",
+            "w:1: not restarted, left as it is",
+            "w:2: not restarted, left as it is",
+            "w:3: not restarted, left as it is",
+            &format!("ERROR {stopped}"),
+        ]
+    );
+    assert_eq!(pids(&console.running, 4)[1..], renewed[1..]);
+    assert_eq!(console.running.state("w:0"), "FATAL");
+    assert!(console.running.log().contains(stopped));
+    // What is down comes first, and fails again.
+    let (ok, lines) = console.running.command("restart --rolling --batch 4 w");
+    assert!(!ok && lines[0].starts_with("ERROR w:0: "), "{lines:?}");
+    assert_eq!(pids(&console.running, 4)[1..], renewed[1..]);
+    std::fs::remove_file(console.running.site.path("bad")).unwrap();
+    assert_eq!(console.ask("restart --rolling w").len(), 4);
+    console.running.stop();
+}
+
+#[test]
+fn the_next_waits_until_the_last_is_ready() {
+    let site = Site::new(
+        "  w:\n    cmd: [sh, -c, 'echo $TASKMASTER_PROCESS_NUM >> begun; exec sleep 1000']\n    numprocs: 3\n    starttime: 0\n    readiness: {exec: [test, -e, 'ready-{process_num}'], interval: 50ms}",
+    );
+    let running = site.supervise();
+    let begun = || running.site.read("begun").lines().map(str::to_owned).collect::<Vec<_>>();
+    for number in 0..3 {
+        running.site.write(&format!("ready-{number}"), "");
+    }
+    wait_until("all to have begun", || begun().len() == 3);
+    let is_ready = |number| running.process(&format!("w:{number}"))["description"] == "";
+    wait_until("all to be ready", || (0..3).all(is_ready));
+    std::fs::remove_file(running.site.path("ready-1")).unwrap();
+    wait_until("w:1 not to be ready", || !is_ready(1));
+    let pids_before = pids(&running, 3);
+    std::thread::scope(|scope| {
+        let client = scope.spawn(|| running.command("restart --rolling w"));
+        wait_until("w:1 to begin", || begun().len() == 4);
+        assert_eq!(begun()[3], "1", "what is not ready comes first");
+        wait_until("a few checks of it", || {
+            running.process("w:1")["description"].as_str().unwrap().contains("not ready: exit code 1")
+        });
+        let during = pids(&running, 3);
+        assert_eq!((during[0], during[2]), (pids_before[0], pids_before[2]), "the others are left alone");
+        running.site.write("ready-1", "");
+        assert_eq!(client.join().unwrap().1, ["w:1: started", "w:0: started", "w:2: started"]);
+    });
+    assert_eq!(begun()[3..], ["1", "0", "2"]);
+    running.stop();
+}
+
+#[test]
+fn ctrl_c_leaves_the_wait_and_the_roll_goes_on_until_it_fails() {
+    let mut terminal = Terminal::open();
+    let site = Site::new(
+        "  w:\n    cmd: [sh, -c, 'test -e bad && exit 3; echo x >> begun; exec sleep 1000']\n    numprocs: 3\n    starttime: 0\n    startretries: 0\n    readiness: {exec: [test, -e, good], interval: 50ms}\n    autorestart: never",
+    );
+    site.write("good", "");
+    let mut command = site.command();
+    terminal.attach(&mut command);
+    let running = site.start(&mut command);
+    terminal.expect("taskmaster> ");
+    let is_ready = |number| running.process(&format!("w:{number}"))["description"] == "";
+    wait_until("all to be ready", || (0..3).all(is_ready));
+    let before = pids(&running, 3);
+    std::fs::remove_file(running.site.path("good")).unwrap();
+    wait_until("none to be ready", || (0..3).all(|number| !is_ready(number)));
+    terminal.press("restart --rolling w\n");
+    wait_until("w:0 to begin again", || running.site.read("begun").lines().count() == 4);
+    terminal.press("\x03");
+    terminal.expect("the action goes on");
+    running.site.write("bad", "");
+    running.site.write("good", "");
+    // w:0 is ready now, and w:1 cannot start.
+    terminal.expect("ERROR rolling restart stopped: w:1 failed: ");
+    terminal.expect("(done: restart --rolling w)");
+    assert_eq!(running.pid_of("w:2"), before[2]);
+    running.stop();
+}
