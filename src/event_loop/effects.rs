@@ -2,16 +2,12 @@
 
 use std::path::Path;
 
-use super::{EventLoop, Outcome};
+use super::{BATCH_TIME, EventLoop, Outcome};
 use crate::command::RequestId;
 use crate::config::{Output, ProgramSpec, Rotation, Template};
 use crate::io::output::{LogRules, Stream, Style, Voice};
 use crate::slots::Key;
 use crate::supervisor::{Action, Ending, Event, Launch, Program, Spawn, State};
-
-/// Processes started in one turn. Each takes the kernel a fraction of a millisecond; in between,
-/// everybody else is heard.
-const SPAWNS_PER_TURN: usize = 32;
 
 /// The log files of one process, open.
 #[derive(Default)]
@@ -80,8 +76,8 @@ impl EventLoop {
 
     /// Starts a batch of what waits to be started.
     pub(super) fn pull_spawns(&mut self) {
-        for _ in 0..SPAWNS_PER_TURN {
-            let Some(spawn) = self.supervisor.poll_spawn() else { break };
+        let until = self.clock.now() + BATCH_TIME;
+        while let Some(spawn) = self.supervisor.poll_spawn() {
             self.perform_actions();
             // Each process's life is measured from its own start, not from that of the turn.
             self.now = self.clock.now();
@@ -94,6 +90,9 @@ impl EventLoop {
                     let reason = reason.replace(char::is_control, "\u{fffd}");
                     self.handle(Event::SpawnFailed { run, reason });
                 }
+            }
+            if self.clock.now() >= until {
+                break;
             }
         }
     }
