@@ -53,6 +53,7 @@ const ROOMS: &[Room] = &[
         path: "config",
         may_use: &[
             "log",
+            "regex_lite",
             "shell_words",
             "strsim",
             "humantime",
@@ -237,6 +238,7 @@ const CRATES: &[&str] = &[
     "serde_json",
     "slab",
     "httparse",
+    "regex_lite",
     "simplelog",
     "signal_hook_mio",
     "clap",

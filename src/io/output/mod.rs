@@ -7,6 +7,7 @@
 //! - `recent`: the last lines, in memory; what a line looks like in its log is a matter of `lines/`
 
 mod large;
+mod listener;
 mod pace;
 mod pipes;
 mod recent;
