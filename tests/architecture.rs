@@ -116,6 +116,7 @@ const ROOMS: &[Room] = &[
     Room { path: "http", may_use: &["std::fmt", "std::net", "std::str"] },
     Room { path: "http/commands.rs", may_use: &["serde", "serde_json", "std::borrow", "crate::http"] },
     Room { path: "http/request.rs", may_use: &["httparse", "std::fmt", "std::str"] },
+    Room { path: "lines", may_use: &["humantime", "crate::config", "std::time"] },
     Room { path: "io", may_use: IO },
     Room {
         path: "io/wall_clock.rs",
@@ -166,6 +167,7 @@ const ROOMS: &[Room] = &[
             "crate::io::standard_stream",
             "crate::io::token",
             "crate::io::reason",
+            "crate::lines",
             "crate::slots",
             "crate::time",
             "crate::timers",

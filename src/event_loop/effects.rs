@@ -5,7 +5,8 @@ use std::path::Path;
 use super::{BATCH_TIME, EventLoop, Outcome};
 use crate::command::RequestId;
 use crate::config::{Output, ProgramSpec, Rotation, Template};
-use crate::io::output::{LogRules, Stream, Style, Voice};
+use crate::io::output::{LogRules, Stream, Voice};
+use crate::lines::Style;
 use crate::slots::Key;
 use crate::supervisor::{Action, Ending, Event, Launch, Program, Spawn, State};
 

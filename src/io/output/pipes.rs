@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use mio::unix::pipe::Receiver;
 use mio::{Interest, Registry};
 
-use super::format::Style;
 use super::large::{LARGE_PIPE_BYTES, LargePipes};
 use super::listener::Listener;
 use super::pace::{PIPE_BYTES, Pace, REST};
@@ -27,15 +26,13 @@ use super::tally::Counts;
 use super::voices::{Voice, Voices};
 use crate::config::Rotation;
 use crate::io::token::Source;
+use crate::lines::{LINE_BYTES_MAX, Style, cut};
 use crate::slots::{Key, Slots};
 use crate::time::Time;
 use crate::timers::Timers;
 
 /// One read, and so one pipe's share of a turn: what a pipe holds that was made larger.
 const READ_BYTES: usize = LARGE_PIPE_BYTES;
-/// The longest line that is kept together where lines are kept whole. What is longer is cut into
-/// lines of this length.
-const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// All pipes from children.
 pub(crate) struct Pipes {
@@ -403,16 +400,7 @@ impl Pipes {
         if !pipe.stream.keeps_lines_whole(out.sinks) {
             return out.write(data);
         }
-        let whole = new.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| kept + at + 1);
-        let (lines, mut rest) = data.split_at(whole);
-        if !lines.is_empty() {
-            out.write_lines(lines);
-        }
-        while rest.len() >= LINE_BYTES_MAX {
-            let (piece, more) = rest.split_at(LINE_BYTES_MAX);
-            out.write_lines(&[piece, b"\n"].concat());
-            rest = more;
-        }
+        let rest = cut(data, kept, |lines| out.write_lines(lines));
         pipe.remainder.extend_from_slice(rest);
     }
 
