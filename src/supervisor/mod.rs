@@ -8,6 +8,7 @@
 //! - `state`: the states; `instance`: one record and its policy; `lifecycle`: the transitions
 //! - `dependencies`: who waits for whom; `restarts`: what follows an end
 //! - `remains`: what a process leaves behind when it ends; `earlier`: the same of runs long ended
+//! - `calendar`: programs that start at certain times
 //! - `orders`: commands to wishes; `requests`: commands that wait; `rolling`: restarts a few at a time;
 //!   `reload`: another configuration;
 //!   `shutdown`: the way out
@@ -21,6 +22,7 @@
 
 mod action;
 mod black_box;
+mod calendar;
 mod dependencies;
 mod dice;
 mod earlier;
@@ -52,6 +54,7 @@ use crate::config::{Config, ProgramSpec};
 use crate::slots::{Key, Slots};
 use crate::time::Time;
 use crate::timers::Timers;
+use calendar::Calendar;
 use dependencies::Rank;
 use dice::Dice;
 use earlier::Errand;
@@ -101,6 +104,8 @@ pub struct Program {
     rank: Rank,
     /// When an instance was last queued to be spawned.
     last_start: Option<Time>,
+    /// What is known of its schedule.
+    calendar: Calendar,
     /// The numprocs of the file. `None`: it is not in the file any more and leaves with its last
     /// instance.
     configured: Option<u32>,
@@ -139,6 +144,7 @@ impl Supervisor {
                 .collect(),
             rank: Rank::default(),
             last_start: None,
+            calendar: Calendar::default(),
             configured: Some(spec.numprocs),
         });
         let mut supervisor = Supervisor {
@@ -178,6 +184,8 @@ impl Supervisor {
             Event::GroupGone { run } => self.group_gone(run),
             Event::Surveyed { found } => self.surveyed(&found),
             Event::Probed { run, probe, outcome } => self.probed(run, probe, outcome),
+            Event::Planned { program, next } => self.planned(&program, next),
+            Event::Due { program } => self.due(&program),
             Event::Order { request, order } => self.admit(Errand::Order(request, order)),
             Event::Reload { request, plan } => self.admit(Errand::Reload(request, plan)),
             Event::ShutdownSignal => self.admit(Errand::Signal),

@@ -99,7 +99,11 @@ impl Supervisor {
                 self.requests.wait(request, key, Wish::Down);
                 self.bring_down(key);
             }
-            Some(State::Stopped) => self.say(request, key, "already stopped"),
+            Some(State::Stopped) => {
+                // Its schedule counts no more.
+                self.bring_down(key);
+                self.say(request, key, "already stopped");
+            }
             Some(state @ (State::Exited | State::Fatal)) => {
                 self.bring_down(key);
                 self.say(request, key, &format!("not running ({state})"));

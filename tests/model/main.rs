@@ -12,6 +12,7 @@ mod orders;
 mod reloading;
 mod rolling;
 mod scene;
+mod scheduling;
 mod starting;
 mod stopping;
 mod table;
