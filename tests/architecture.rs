@@ -53,6 +53,7 @@ const ROOMS: &[Room] = &[
         path: "config",
         may_use: &[
             "log",
+            "regex_lite",
             "shell_words",
             "strsim",
             "humantime",
@@ -109,6 +110,7 @@ const ROOMS: &[Room] = &[
     Room { path: "http", may_use: &["std::fmt", "std::net", "std::str"] },
     Room { path: "http/commands.rs", may_use: &["serde", "serde_json", "std::borrow", "crate::http"] },
     Room { path: "http/request.rs", may_use: &["httparse", "std::fmt", "std::str"] },
+    Room { path: "lines", may_use: &["humantime", "crate::config", "std::time"] },
     Room { path: "io", may_use: IO },
     Room {
         path: "io/process",
@@ -155,6 +157,7 @@ const ROOMS: &[Room] = &[
             "crate::io::standard_stream",
             "crate::io::token",
             "crate::io::reason",
+            "crate::lines",
             "crate::slots",
             "crate::time",
             "crate::timers",
@@ -235,6 +238,7 @@ const CRATES: &[&str] = &[
     "serde_json",
     "slab",
     "httparse",
+    "regex_lite",
     "simplelog",
     "signal_hook_mio",
     "clap",

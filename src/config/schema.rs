@@ -304,7 +304,7 @@ pub const PROGRAM_KEYS: &[Key<ProgramSpec>] = &[
     Key {
         name: "readiness",
         default: "none",
-        summary: "a check of whether it can do its work: {exec, tcp or http, interval, timeout, retries, start_delay}",
+        summary: "a check of whether it can do its work: {exec, tcp, http or log, interval, timeout, retries, start_delay}",
         applies: Applies::NextStart,
         differs: |old, new| old.governance.readiness != new.governance.readiness,
         set: |field, spec| probes::probe(field).map(|value| spec.governance.readiness = Some(value)),
@@ -312,7 +312,7 @@ pub const PROGRAM_KEYS: &[Key<ProgramSpec>] = &[
     Key {
         name: "liveness",
         default: "none",
-        summary: "the same; failures beyond its retries restart the instance, as its policy says",
+        summary: "the same, but for log; failures beyond its retries restart the instance, as its policy says",
         applies: Applies::NextStart,
         differs: |old, new| old.governance.liveness != new.governance.liveness,
         set: |field, spec| probes::probe(field).map(|value| spec.governance.liveness = Some(value)),

@@ -32,6 +32,7 @@ pub(crate) use reload::Overrides;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use mio::{Events, Poll};
 
@@ -61,6 +62,10 @@ use news::News;
 
 /// Poll events taken in one turn; what is beyond comes in the next.
 const EVENTS_PER_TURN: usize = 1024;
+
+/// How long a turn goes on starting processes, and how long it goes on reaping them, before it hears
+/// everybody else: on a busy machine a thousand of either take a second.
+const BATCH_TIME: Duration = Duration::from_millis(2);
 
 /// Everything `run` needs to know.
 #[derive(Debug)]
@@ -103,6 +108,8 @@ pub(crate) struct EventLoop {
     signals: Signals,
     launcher: Launcher,
     processes: Processes,
+    /// Whether children have ended that are not reaped yet.
+    has_unreaped: bool,
     prober: Prober,
     out_of_memory: OutOfMemory,
     evidence: EvidenceRoom,
@@ -151,6 +158,7 @@ impl EventLoop {
             signals,
             launcher: Launcher::new(limit, run_ids.clone())?,
             processes: Processes::new(run_ids),
+            has_unreaped: false,
             prober: Prober::default(),
             out_of_memory: OutOfMemory::watch(),
             evidence: EvidenceRoom::default(),
@@ -189,6 +197,7 @@ impl EventLoop {
         self.tell_of_survivors();
         self.handle(Event::Boot);
         self.service_manager.ready();
+        let mut woken = self.now;
         loop {
             self.pull_spawns();
             if let Some(outcome) = self.outcome {
@@ -197,9 +206,10 @@ impl EventLoop {
                 return Ok(if is_failure { Outcome::Failed } else { outcome });
             }
             self.end_turn();
-            self.turn_times.note(self.clock.now() - self.now);
+            self.turn_times.note(self.clock.now() - woken);
             self.wait(&mut events);
-            self.now = self.clock.now();
+            woken = self.clock.now();
+            self.now = woken;
             self.turn(&events);
         }
     }
@@ -207,6 +217,7 @@ impl EventLoop {
     /// Sleeps until something happens, the nearest deadline, or not at all if work is left.
     fn wait(&mut self, events: &mut Events) {
         let is_busy = self.supervisor.has_spawns()
+            || self.has_unreaped
             || self.pipes.has_ready()
             || self.console.has_more()
             || self.http.is_busy()
@@ -224,7 +235,7 @@ impl EventLoop {
         ];
         let deadline = deadlines.into_iter().flatten().min();
         let timeout = match deadline {
-            _ if is_busy => Some(std::time::Duration::ZERO),
+            _ if is_busy => Some(Duration::ZERO),
             Some(deadline) => Some(self.clock.until(deadline)),
             None => None,
         };
@@ -263,7 +274,7 @@ impl EventLoop {
         if has_signals {
             self.take_signals();
         }
-        if self.processes.is_due(self.now) {
+        if self.has_unreaped || self.processes.is_due(self.now) {
             self.reap();
         }
         self.report_remains();
@@ -294,6 +305,7 @@ impl EventLoop {
         self.serve_probes();
         self.answer_http();
         self.pipes.pump(self.poll.registry());
+        self.report_heard();
         self.serve_followers();
     }
 
@@ -315,7 +327,7 @@ impl EventLoop {
     fn take_signals(&mut self) {
         for notice in self.signals.drain() {
             match notice {
-                Notice::ChildEnded => self.reap(),
+                Notice::ChildEnded => self.has_unreaped = true,
                 Notice::Shutdown(signal) => {
                     log::info!("SIG{signal}: shutting down");
                     self.handle(Event::ShutdownSignal);
@@ -351,13 +363,19 @@ impl EventLoop {
         }
     }
 
-    /// Reaps everybody who has ended, so that one SIGCHLD for many is enough. A process's last words
-    /// are in its log before its end is told.
+    /// Reaps those who have ended, in several turns if they are many; one SIGCHLD for all of them is
+    /// enough. A process's last words are in its log before its end is told.
     fn reap(&mut self) {
+        let until = self.clock.now() + BATCH_TIME;
+        self.has_unreaped = false;
         while let Some(reaped) = self.processes.reap(self.now) {
             self.usages.forget(reaped.pid);
             self.note_end(&reaped);
             self.handle(Event::Exited { run: reaped.run, status: reaped.status });
+            if self.clock.now() >= until {
+                self.has_unreaped = true;
+                break;
+            }
         }
         self.note_ended_checks();
     }
