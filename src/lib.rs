@@ -39,6 +39,7 @@
 
 #![warn(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
+pub mod agenda;
 pub mod cli;
 mod client;
 pub mod command;

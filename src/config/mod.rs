@@ -9,6 +9,7 @@
 //!   `field`: a place in the tree; `foreign`: keys from elsewhere
 //! - `diff`: two configurations to what leads from one to the other
 //! - `probes`: checks of instances; `pattern`: regular expressions in them
+//! - `schedule`: cron expressions; `zone`: where the clock is changed twice a year
 //! - `identity`: users, limits, environment files, and how they are looked up
 //! - `template`, `environment`: what is replaced in texts; `diagnostic`: problems, as users see them
 
@@ -24,11 +25,13 @@ mod identity;
 mod parse;
 mod pattern;
 mod probes;
+mod schedule;
 mod schema;
 mod spec;
 mod syntax;
 mod template;
 mod values;
+mod zone;
 
 pub use dependencies::{Condition, Dependency};
 pub use diagnostic::{Diagnostic, Position, render};
@@ -39,6 +42,7 @@ pub use identity::{Identity, LIMITS, Limit, OnCrash, Range, Surroundings, User};
 pub use parse::{parse, parse_in};
 pub use pattern::Pattern;
 pub use probes::{Check, ProbeSpec, Url, address};
+pub use schedule::Schedule;
 pub use schema::{Applies, Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 pub use spec::{
     Autorestart, Config, HttpLogs, KillStrays, LogFormat, LogFull, Output, ProgramSpec, Rotation,

@@ -23,6 +23,7 @@ mod probes;
 mod reload;
 mod remains;
 mod reports;
+mod schedules;
 mod status;
 mod usages;
 
@@ -36,6 +37,7 @@ use std::time::Duration;
 
 use mio::{Events, Poll};
 
+use crate::agenda::Agenda;
 use crate::command::{Order, Verbosity};
 use crate::config::{Config, Rotation, SupervisorSpec};
 use crate::http::Face;
@@ -50,6 +52,7 @@ use crate::io::process::{FileLimit, Launcher, OutOfMemory, Processes, RunIds, Us
 use crate::io::service_manager::ServiceManager;
 use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
+use crate::io::wall_clock::WallClock;
 use crate::supervisor::{Event, Supervisor};
 use crate::time::Time;
 use blindness::Blindness;
@@ -111,6 +114,8 @@ pub(crate) struct EventLoop {
     /// Whether children have ended that are not reaped yet.
     has_unreaped: bool,
     prober: Prober,
+    agenda: Agenda,
+    wall_clock: WallClock,
     out_of_memory: OutOfMemory,
     evidence: EvidenceRoom,
     usages: Usages,
@@ -160,6 +165,8 @@ impl EventLoop {
             processes: Processes::new(run_ids),
             has_unreaped: false,
             prober: Prober::default(),
+            agenda: Agenda::default(),
+            wall_clock: WallClock::default(),
             out_of_memory: OutOfMemory::watch(),
             evidence: EvidenceRoom::default(),
             usages: Usages::new(),
@@ -196,6 +203,7 @@ impl EventLoop {
         self.greet();
         self.tell_of_survivors();
         self.handle(Event::Boot);
+        self.plan_schedules();
         self.service_manager.ready();
         let mut woken = self.now;
         loop {
@@ -266,7 +274,8 @@ impl EventLoop {
                     | Source::ConsoleOutput
                     | Source::Probe(_)
                     | Source::VoiceOut
-                    | Source::VoiceErr,
+                    | Source::VoiceErr
+                    | Source::WallClock,
                 )
                 | None => {}
             }
@@ -286,6 +295,7 @@ impl EventLoop {
             match Source::from_token(event.token()) {
                 Some(Source::HttpListener) => self.accept(Face::Tcp),
                 Some(Source::ControlListener) => self.accept(Face::Unix),
+                Some(Source::WallClock) => self.look_at_wall_clock(),
                 Some(Source::Probe(key)) => self.prober.ready(self.poll.registry(), self.now, key),
                 Some(Source::HttpConnection(key)) => {
                     let is_gone = event.is_write_closed();
