@@ -5,7 +5,8 @@ use std::path::Path;
 use super::{BATCH_TIME, EventLoop, Outcome};
 use crate::command::RequestId;
 use crate::config::{Output, ProgramSpec, Rotation, Template};
-use crate::io::output::{LogRules, Stream, Style, Voice};
+use crate::io::output::{LogRules, Stream, Voice};
+use crate::lines::Style;
 use crate::slots::Key;
 use crate::supervisor::{Action, Ending, Event, Launch, Program, Spawn, State};
 
@@ -115,6 +116,7 @@ impl EventLoop {
             added.inspect_err(|error| log::error!("output of pid {} is lost: {error}", spawned.pid)).ok()
         });
         self.processes.insert(spawned.pid, *run, pipes);
+        self.await_line(program, *run, pipes);
         log::info!("{}:{number}: spawned, pid {}", program.name, spawned.pid);
         Ok(spawned.pid)
     }
@@ -129,6 +131,7 @@ impl EventLoop {
                 Some(self.open_log(path.expand(&program.name, number), rules)?)
             }
             Output::Inherit => Some(self.pipes.open_voice(Voice::Stdout, &process, is_merged)),
+            Output::Discard if program.hears_discarded_stdout() => Some(self.pipes.open_nowhere(is_merged)),
             Output::Discard | Output::Stdout => None,
         };
         let stderr = match &program.stderr {
@@ -137,7 +140,7 @@ impl EventLoop {
                 self.open_log(path.expand(&program.name, number), rules).map(Some)
             }
             Output::Inherit => Ok(Some(self.pipes.open_voice(Voice::Stderr, &process, true))),
-            Output::Discard if program.hears_discarded_stderr() => Ok(Some(self.pipes.open_nowhere())),
+            Output::Discard if program.hears_discarded_stderr() => Ok(Some(self.pipes.open_nowhere(true))),
             Output::Discard | Output::Stdout => Ok(None),
         };
         match stderr {

@@ -22,6 +22,7 @@ mod probes;
 mod reload;
 mod remains;
 mod reports;
+mod schedules;
 mod status;
 mod usages;
 
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 use mio::{Events, Poll};
 
+use crate::agenda::Agenda;
 use crate::command::{Order, Verbosity};
 use crate::config::{Config, Rotation, SupervisorSpec};
 use crate::http::Face;
@@ -49,6 +51,7 @@ use crate::io::process::{FileLimit, Launcher, OutOfMemory, Processes, RunIds, Us
 use crate::io::service_manager::ServiceManager;
 use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
+use crate::io::wall_clock::WallClock;
 use crate::supervisor::{Event, Supervisor};
 use crate::time::Time;
 use documents::Documents;
@@ -108,6 +111,8 @@ pub(crate) struct EventLoop {
     /// Whether children have ended that are not reaped yet.
     has_unreaped: bool,
     prober: Prober,
+    agenda: Agenda,
+    wall_clock: WallClock,
     out_of_memory: OutOfMemory,
     evidence: EvidenceRoom,
     usages: Usages,
@@ -156,6 +161,8 @@ impl EventLoop {
             processes: Processes::new(run_ids),
             has_unreaped: false,
             prober: Prober::default(),
+            agenda: Agenda::default(),
+            wall_clock: WallClock::default(),
             out_of_memory: OutOfMemory::watch(),
             evidence: EvidenceRoom::default(),
             usages: Usages::new(),
@@ -192,6 +199,7 @@ impl EventLoop {
         self.greet();
         self.tell_of_survivors();
         self.handle(Event::Boot);
+        self.plan_schedules();
         self.service_manager.ready();
         let mut woken = self.now;
         loop {
@@ -257,7 +265,8 @@ impl EventLoop {
                     | Source::ConsoleOutput
                     | Source::Probe(_)
                     | Source::VoiceOut
-                    | Source::VoiceErr,
+                    | Source::VoiceErr
+                    | Source::WallClock,
                 )
                 | None => {}
             }
@@ -277,6 +286,7 @@ impl EventLoop {
             match Source::from_token(event.token()) {
                 Some(Source::HttpListener) => self.accept(Face::Tcp),
                 Some(Source::ControlListener) => self.accept(Face::Unix),
+                Some(Source::WallClock) => self.look_at_wall_clock(),
                 Some(Source::Probe(key)) => self.prober.ready(self.poll.registry(), self.now, key),
                 Some(Source::HttpConnection(key)) => {
                     let is_gone = event.is_write_closed();
@@ -296,6 +306,7 @@ impl EventLoop {
         self.serve_probes();
         self.answer_http();
         self.pipes.pump(self.poll.registry());
+        self.report_heard();
         self.serve_followers();
     }
 

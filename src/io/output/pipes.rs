@@ -4,6 +4,7 @@
 //! and may hold more goes to the back of the ready queue, so that a firehose starves nobody. A pipe
 //! whose destination takes nothing is parked unread: its child waits, as at any full pipe.
 
+mod hearing;
 mod last_words;
 
 use std::collections::{HashMap, VecDeque};
@@ -14,8 +15,8 @@ use std::path::{Path, PathBuf};
 use mio::unix::pipe::Receiver;
 use mio::{Interest, Registry};
 
-use super::format::Style;
 use super::large::{LARGE_PIPE_BYTES, LargePipes};
+use super::listener::Listener;
 use super::pace::{PIPE_BYTES, Pace, REST};
 use super::recent::Recent;
 use super::sink::Writer;
@@ -25,15 +26,13 @@ use super::tally::Counts;
 use super::voices::{Voice, Voices};
 use crate::config::Rotation;
 use crate::io::token::Source;
+use crate::lines::{LINE_BYTES_MAX, Style, cut};
 use crate::slots::{Key, Slots};
 use crate::time::Time;
 use crate::timers::Timers;
 
 /// One read, and so one pipe's share of a turn: what a pipe holds that was made larger.
 const READ_BYTES: usize = LARGE_PIPE_BYTES;
-/// The longest line that is kept together where lines are kept whole. What is longer is cut into
-/// lines of this length.
-const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// All pipes from children.
 pub(crate) struct Pipes {
@@ -52,6 +51,8 @@ pub(crate) struct Pipes {
     large_pipes: LargePipes,
     /// What was kept of pipes that ended before their process was reaped.
     last_words: HashMap<Key, Box<Recent>>,
+    /// Instances, and which of their processes, that have said what was waited for.
+    heard: Vec<(Key, u32)>,
     /// The time of this turn.
     now: Time,
 }
@@ -67,6 +68,8 @@ struct Pipe {
     /// The beginning of a line whose end has not come yet; only where lines are kept whole.
     remainder: Vec<u8>,
     recent: Option<Box<Recent>>,
+    /// Until a line has come that was waited for.
+    listener: Option<Box<Listener>>,
     /// Its process has been reaped; whoever still holds it was left behind.
     is_bereaved: bool,
     is_large: bool,
@@ -94,6 +97,7 @@ impl Pipes {
             dressed: Vec::new(),
             large_pipes: LargePipes::default(),
             last_words: HashMap::new(),
+            heard: Vec::new(),
             now: Time::ZERO,
         }
     }
@@ -115,14 +119,9 @@ impl Pipes {
         Stream { destination: Destination::Voice(voice), style, whole_lines: true, keeps_recent }
     }
 
-    /// A stream of which nothing but its last lines is kept.
-    pub(crate) fn open_nowhere(&self) -> Stream {
-        Stream {
-            destination: Destination::Nowhere,
-            style: Style::Raw,
-            whole_lines: false,
-            keeps_recent: true,
-        }
+    /// A stream of which nothing is kept but, if so wanted, its last lines.
+    pub(crate) fn open_nowhere(&self, keeps_recent: bool) -> Stream {
+        Stream { destination: Destination::Nowhere, style: Style::Raw, whole_lines: false, keeps_recent }
     }
 
     /// Gives up a stream for which no pipe came to be.
@@ -148,6 +147,7 @@ impl Pipes {
             is_polled: true,
             remainder: Vec::new(),
             recent: None,
+            listener: None,
             is_bereaved: false,
             is_large: false,
             pace: Pace::default(),
@@ -387,28 +387,20 @@ impl Pipes {
     /// Passes on what was read: the buffer holds `kept` bytes of a line that had begun, and `count`
     /// new ones.
     fn deliver(&mut self, key: Key, kept: usize, count: usize) {
-        let Pipes { pipes, sinks, voices, buffer, dressed, now, .. } = self;
+        let Pipes { pipes, sinks, voices, buffer, dressed, now, heard, .. } = self;
         let Some(pipe) = pipes.get_mut(key) else { return };
         let (data, new) = (&buffer[..kept + count], &buffer[kept..kept + count]);
         if pipe.stream.keeps_recent {
             pipe.recent.get_or_insert_default().note(new);
         }
+        heard.extend(pipe.listen(new));
         pipe.remainder.clear();
         let writer = Writer { pipe: key, instance: pipe.instance };
         let mut out = Out { sinks, voices, dressed, now: *now, stream: &pipe.stream, writer };
         if !pipe.stream.keeps_lines_whole(out.sinks) {
             return out.write(data);
         }
-        let whole = new.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| kept + at + 1);
-        let (lines, mut rest) = data.split_at(whole);
-        if !lines.is_empty() {
-            out.write_lines(lines);
-        }
-        while rest.len() >= LINE_BYTES_MAX {
-            let (piece, more) = rest.split_at(LINE_BYTES_MAX);
-            out.write_lines(&[piece, b"\n"].concat());
-            rest = more;
-        }
+        let rest = cut(data, kept, |lines| out.write_lines(lines));
         pipe.remainder.extend_from_slice(rest);
     }
 
@@ -418,6 +410,7 @@ impl Pipes {
             self.large_pipes.give_back();
         }
         self.rests.set(key.index(), None);
+        self.heard.extend(pipe.hear_out());
         if let Some(recent) = pipe.recent.take().filter(|_| !pipe.is_bereaved) {
             self.last_words.insert(key, recent);
         }

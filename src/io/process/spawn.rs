@@ -129,7 +129,9 @@ impl Launcher {
         let null = || null.try_clone().map(OwnedFd::from);
         let mut merged = None;
         let stdout = match program.stdout {
-            Output::File(_) | Output::Inherit => {
+            Output::Discard if !program.hears_discarded_stdout() => seated(null()?)?,
+            Output::Stdout => seated(null()?)?,
+            Output::File(_) | Output::Inherit | Output::Discard => {
                 let (reader, writer) = half_blocking_pipe()?;
                 ours.stdout = Some(reader);
                 if program.stderr == Output::Stdout {
@@ -137,7 +139,6 @@ impl Launcher {
                 }
                 seated(writer.into())?
             }
-            Output::Discard | Output::Stdout => seated(null()?)?,
         };
         let stderr = match program.stderr {
             Output::File(_) | Output::Inherit => {
