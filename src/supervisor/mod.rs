@@ -63,7 +63,7 @@ use rolling::Rolls;
 use shutdown::Phase;
 
 /// The state of everything supervised.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Supervisor {
     programs: Vec<Program>,
     instances: Slots<Instance>,
@@ -94,7 +94,7 @@ pub struct Supervisor {
 }
 
 /// A program and its instances.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Program {
     /// As it is in force; `scale` may have changed its numprocs.
     spec: Arc<ProgramSpec>,
