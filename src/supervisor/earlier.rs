@@ -28,7 +28,7 @@ pub(super) enum Earlier {
 }
 
 /// What somebody wants, and may have to wait at the door.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Errand {
     Order(RequestId, Order),
     Reload(RequestId, Box<Plan>),
