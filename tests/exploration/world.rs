@@ -174,9 +174,19 @@ impl<'s> World<'s> {
     pub fn digest(&self) -> u128 {
         let requests: Vec<RequestId> = self.open.iter().map(|open| open.request).collect();
         let (core, specs) = (&self.core, self.setting.specs.as_slice());
-        let Policy { age_max, ends_count, .. } = self.setting.policy;
+        let Policy { age_max, ends_count, programs, .. } = self.setting.policy;
+        let past_counts = !programs.contains("kill_strays: never");
         let is_exact = self.setting.bounds.is_exact;
-        let view = View { core, now: self.now, requests: &requests, specs, age_max, ends_count, is_exact };
+        let view = View {
+            core,
+            now: self.now,
+            requests: &requests,
+            specs,
+            age_max,
+            ends_count,
+            past_counts,
+            is_exact,
+        };
         let facts: Vec<_> = self
             .facts
             .values()
