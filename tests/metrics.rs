@@ -217,3 +217,19 @@ fn the_histogram_is_cumulative_and_counts_turns() {
     assert!(after.plain("taskmaster_loop_turn_seconds_sum") > sum);
     running.stop();
 }
+
+/// Starting processes is what turns are longest for, and it is done in several, so that others are
+/// heard in between.
+#[test]
+fn turns_that_start_processes_are_measured_whole_and_kept_short() {
+    let site = Site::new("  w: {cmd: sleep 1000, numprocs: 300, starttime: 0}");
+    let running = site.supervise();
+    wait_until("all to run", || running.status()["counts"]["RUNNING"] == 300);
+    let metrics = scrape(&running);
+    let turns = metrics.plain("taskmaster_loop_turn_seconds_count");
+    assert!(turns > 10.0, "{turns}");
+    let cpu_seconds = metrics.plain("process_cpu_seconds_total");
+    let seconds = metrics.plain("taskmaster_loop_turn_seconds_sum");
+    assert!(seconds > cpu_seconds / 3.0, "{seconds} s of turns, {cpu_seconds} s of CPU");
+    running.stop();
+}

@@ -8,8 +8,22 @@ fn pids(running: &Running, count: u32) -> Vec<Option<u32>> {
     (0..count).map(|number| running.pid_of(&format!("w:{number}"))).collect()
 }
 
-/// Instances that cannot start any more once there is a file `bad`.
-const FRAGILE: &str = "  w:\n    cmd: [sh, -c, 'test -e bad && exit 3; exec sleep 1000']\n    numprocs: 4\n    starttime: 0.3\n    startretries: 0";
+/// Instances of a script, which cannot start any more once it is not there.
+const FRAGILE: &str = "  w:\n    cmd: ./script.sh\n    numprocs: 4\n    starttime: 0\n    startretries: 0";
+
+fn with_script(site: Site) -> Site {
+    let script = site.write("script.sh", "#!/bin/sh\necho x >> begun\nexec sleep 1000\n");
+    std::fs::set_permissions(script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    site
+}
+
+fn without_script(running: &Running) {
+    std::fs::rename(running.site.path("script.sh"), running.site.path("gone.sh")).unwrap();
+}
+
+fn with_script_again(running: &Running) {
+    std::fs::rename(running.site.path("gone.sh"), running.site.path("script.sh")).unwrap();
+}
 
 fn all_run(running: &Running, count: u32) {
     for number in 0..count {
@@ -19,7 +33,7 @@ fn all_run(running: &Running, count: u32) {
 
 #[test]
 fn the_first_that_fails_stops_it_and_the_rest_keeps_its_process() {
-    let mut console = Console::open(Site::new(FRAGILE));
+    let mut console = Console::open(with_script(Site::new(FRAGILE)));
     all_run(&console.running, 4);
     let before = pids(&console.running, 4);
     let mut lines = console.ask("restart --rolling --batch 2 w");
@@ -29,18 +43,14 @@ fn the_first_that_fails_stops_it_and_the_rest_keeps_its_process() {
     assert_eq!(lines, ["w:0: started", "w:1: started", "w:2: started", "w:3: started"]);
     let renewed = pids(&console.running, 4);
     assert!(before.iter().zip(&renewed).all(|(old, new)| old != new && new.is_some()), "{renewed:?}");
-    console.running.site.write("bad", "");
-    let stopped = "rolling restart stopped: w:0 failed: exited too quickly (exit code 3); 0 restarted, 3 left as they are";
-    assert_eq!(
-        console.ask("restart --rolling w"),
-        [
-            "ERROR w:0: exited too quickly (exit code 3)",
-            "w:1: not restarted, left as it is",
-            "w:2: not restarted, left as it is",
-            "w:3: not restarted, left as it is",
-            &format!("ERROR {stopped}"),
-        ]
-    );
+    without_script(&console.running);
+    let lines = console.ask("restart --rolling w");
+    assert!(lines[0].starts_with("ERROR w:0: there is no program "), "{lines:?}");
+    let left = ["w:1", "w:2", "w:3"].map(|name| format!("{name}: not restarted, left as it is"));
+    assert_eq!(lines[1..4], left);
+    let reason = lines[0].trim_start_matches("ERROR w:0: ");
+    let stopped = &format!("rolling restart stopped: w:0 failed: {reason}; 0 restarted, 3 left as they are");
+    assert_eq!(lines[4..], [format!("ERROR {stopped}")]);
     assert_eq!(pids(&console.running, 4)[1..], renewed[1..]);
     assert_eq!(console.running.state("w:0"), "FATAL");
     assert!(console.running.log().contains(stopped));
@@ -48,7 +58,7 @@ fn the_first_that_fails_stops_it_and_the_rest_keeps_its_process() {
     let (ok, lines) = console.running.command("restart --rolling --batch 4 w");
     assert!(!ok && lines[0].starts_with("ERROR w:0: "), "{lines:?}");
     assert_eq!(pids(&console.running, 4)[1..], renewed[1..]);
-    std::fs::remove_file(console.running.site.path("bad")).unwrap();
+    with_script_again(&console.running);
     assert_eq!(console.ask("restart --rolling w").len(), 4);
     console.running.stop();
 }
@@ -81,6 +91,7 @@ fn the_next_waits_until_the_last_is_ready() {
         running.site.write("ready-1", "");
         assert_eq!(client.join().unwrap().1, ["w:1: started", "w:0: started", "w:2: started"]);
     });
+    wait_until("the last to begin", || begun().len() == 6);
     assert_eq!(begun()[3..], ["1", "0", "2"]);
     running.stop();
 }
@@ -88,28 +99,29 @@ fn the_next_waits_until_the_last_is_ready() {
 #[test]
 fn ctrl_c_leaves_the_wait_and_the_roll_goes_on_until_it_fails() {
     let mut terminal = Terminal::open();
-    let site = Site::new(
-        "  w:\n    cmd: [sh, -c, 'test -e bad && exit 3; echo x >> begun; exec sleep 1000']\n    numprocs: 3\n    starttime: 0\n    startretries: 0\n    readiness: {exec: [test, -e, good], interval: 50ms}\n    autorestart: never",
-    );
+    let site = with_script(Site::new(&format!(
+        "{FRAGILE}\n    readiness: {{exec: [test, -e, good], interval: 50ms}}"
+    )));
     site.write("good", "");
     let mut command = site.command();
     terminal.attach(&mut command);
     let running = site.start(&mut command);
     terminal.expect("taskmaster> ");
     let is_ready = |number| running.process(&format!("w:{number}"))["description"] == "";
-    wait_until("all to be ready", || (0..3).all(is_ready));
-    let before = pids(&running, 3);
+    wait_until("all to be ready", || (0..4).all(is_ready));
+    wait_until("all to have begun", || running.site.read("begun").lines().count() == 4);
+    let before = pids(&running, 4);
     std::fs::remove_file(running.site.path("good")).unwrap();
-    wait_until("none to be ready", || (0..3).all(|number| !is_ready(number)));
+    wait_until("none to be ready", || (0..4).all(|number| !is_ready(number)));
     terminal.press("restart --rolling w\n");
-    wait_until("w:0 to begin again", || running.site.read("begun").lines().count() == 4);
+    wait_until("w:0 to begin again", || running.site.read("begun").lines().count() == 5);
     terminal.press("\x03");
     terminal.expect("the action goes on");
-    running.site.write("bad", "");
+    without_script(&running);
     running.site.write("good", "");
     // w:0 is ready now, and w:1 cannot start.
     terminal.expect("ERROR rolling restart stopped: w:1 failed: ");
     terminal.expect("(done: restart --rolling w)");
-    assert_eq!(running.pid_of("w:2"), before[2]);
+    assert_eq!(pids(&running, 4)[2..], before[2..]);
     running.stop();
 }

@@ -8,6 +8,8 @@
 //! - `document`: YAML to a tree (the only place that knows serde_yaml); `syntax`: what YAML refuses;
 //!   `field`: a place in the tree; `foreign`: keys from elsewhere
 //! - `diff`: two configurations to what leads from one to the other
+//! - `probes`: checks of instances; `pattern`: regular expressions in them
+//! - `schedule`: cron expressions; `zone`: where the clock is changed twice a year
 //! - `identity`: users, limits, environment files, and how they are looked up
 //! - `template`, `environment`: what is replaced in texts; `diagnostic`: problems, as users see them
 
@@ -21,12 +23,15 @@ mod foreign;
 mod governance;
 mod identity;
 mod parse;
+mod pattern;
 mod probes;
+mod schedule;
 mod schema;
 mod spec;
 mod syntax;
 mod template;
 mod values;
+mod zone;
 
 pub use dependencies::{Condition, Dependency};
 pub use diagnostic::{Diagnostic, Position, render};
@@ -35,7 +40,9 @@ pub use document::TEXT_BYTES_MAX;
 pub use governance::{Governance, Kind, RestartDelay};
 pub use identity::{Identity, LIMITS, Limit, OnCrash, Range, Surroundings, User};
 pub use parse::{parse, parse_in};
+pub use pattern::Pattern;
 pub use probes::{Check, ProbeSpec, Url, address};
+pub use schedule::Schedule;
 pub use schema::{Applies, Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 pub use spec::{
     Autorestart, Config, HttpLogs, KillStrays, LogFormat, LogFull, Output, ProgramSpec, Rotation,

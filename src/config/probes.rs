@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::document::Node;
 use super::field::Field;
+use super::pattern::Pattern;
 use super::schema::{Applies, Key};
 use super::template::Template;
 use super::{parse, values};
@@ -34,6 +35,9 @@ pub enum Check {
     Tcp(Template),
     /// A GET of this URL that must be answered by a status of 200 to 399.
     Http(Template),
+    /// A line of its output that this is found in. Nothing is done for it: a process is heard from its
+    /// start on, and has said it once and for all.
+    Log(Pattern),
 }
 
 /// Where an http check goes.
@@ -95,6 +99,10 @@ const KEYS: &[Key<Draft>] = &[
         let target = template(field, wanted, |text| Url::parse(text).is_some());
         draft.add("http", target.map(Check::Http))
     }),
+    key("log", "a regular expression that a line of its output must match", |field, draft| {
+        let pattern = pattern(field);
+        draft.add("log", pattern.map(Check::Log))
+    }),
     key("interval", "from one check to the next", |field, draft| {
         let interval = positive(field);
         draft.note(interval, |draft, value| draft.interval = value)
@@ -154,6 +162,21 @@ fn template(field: &Field, wanted: &str, is_right: impl Fn(&str) -> bool) -> Opt
     }
 }
 
+fn pattern(field: &Field) -> Option<Pattern> {
+    let wanted = "a regular expression, such as 'listening on .*:80$'";
+    let text = field.text(wanted)?;
+    if text.is_empty() {
+        return field.wrong("`log` is empty, which every line matches", format!("it takes {wanted}"));
+    }
+    match Pattern::new(&text) {
+        Ok(pattern) => Some(pattern),
+        Err(error) => {
+            let message = format!("`log: {text}` is not a regular expression: {error}");
+            field.wrong(message, format!("it takes {wanted}"))
+        }
+    }
+}
+
 /// Reads a probe: exactly one check, and its times.
 pub(super) fn probe(field: &Field) -> Option<ProbeSpec> {
     let example = "such as {tcp: localhost:5432, interval: 5}";
@@ -171,7 +194,7 @@ pub(super) fn probe(field: &Field) -> Option<ProbeSpec> {
     };
     let problems = || field.world.problems.borrow().len();
     let before = problems();
-    parse::read_keys(field, KEYS, &["log"], &mut draft, example);
+    parse::read_keys(field, KEYS, &[], &mut draft, example);
     if problems() > before {
         return None;
     }
@@ -182,8 +205,15 @@ pub(super) fn probe(field: &Field) -> Option<ProbeSpec> {
         return field.wrong(message, "leave all but one out");
     }
     match checks.pop() {
+        Some((_, Check::Log(_))) if field.key() == "liveness" => {
+            let message = "`liveness` cannot be checked by `log`";
+            field.wrong(
+                message,
+                "a line is said once; whether it still lives is found out by exec, tcp or http",
+            )
+        }
         Some((_, check)) => Some(ProbeSpec { check, interval, timeout, retries, start_delay }),
-        None => field.wrong(format!("`{}` has nothing to check", field.key()), "add exec, tcp or http"),
+        None => field.wrong(format!("`{}` has nothing to check", field.key()), "add exec, tcp, http or log"),
     }
 }
 

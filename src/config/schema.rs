@@ -3,7 +3,7 @@
 use super::field::Field;
 use super::identity;
 use super::spec::{ProgramSpec, SupervisorSpec};
-use super::{dependencies, governance, probes, values};
+use super::{dependencies, governance, probes, schedule, values};
 
 /// One key of a section whose values are kept in a `T`.
 pub struct Key<T> {
@@ -304,7 +304,7 @@ pub const PROGRAM_KEYS: &[Key<ProgramSpec>] = &[
     Key {
         name: "readiness",
         default: "none",
-        summary: "a check of whether it can do its work: {exec, tcp or http, interval, timeout, retries, start_delay}",
+        summary: "a check of whether it can do its work: {exec, tcp, http or log, interval, timeout, retries, start_delay}",
         applies: Applies::NextStart,
         differs: |old, new| old.governance.readiness != new.governance.readiness,
         set: |field, spec| probes::probe(field).map(|value| spec.governance.readiness = Some(value)),
@@ -312,7 +312,7 @@ pub const PROGRAM_KEYS: &[Key<ProgramSpec>] = &[
     Key {
         name: "liveness",
         default: "none",
-        summary: "the same; failures beyond its retries restart the instance, as its policy says",
+        summary: "the same, but for log; failures beyond its retries restart the instance, as its policy says",
         applies: Applies::NextStart,
         differs: |old, new| old.governance.liveness != new.governance.liveness,
         set: |field, spec| probes::probe(field).map(|value| spec.governance.liveness = Some(value)),
@@ -356,6 +356,14 @@ pub const PROGRAM_KEYS: &[Key<ProgramSpec>] = &[
         applies: Applies::InPlace,
         differs: |old, new| old.governance.kind != new.governance.kind,
         set: |field, spec| governance::kind(field).map(|value| spec.governance.kind = value),
+    },
+    Key {
+        name: "schedule",
+        default: "none",
+        summary: "a cron expression, or {cron, overlap}: when it starts; it is a oneshot then",
+        applies: Applies::InPlace,
+        differs: |old, new| old.governance.schedule != new.governance.schedule,
+        set: |field, spec| schedule::schedule(field).map(|value| spec.governance.schedule = Some(value)),
     },
     Key {
         name: "exit_on_failure",

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::governance::{Governance, RestartDelay};
 use super::identity::Identity;
+use super::pattern::Pattern;
+use super::probes::Check;
 use super::template::Template;
 use crate::signal::Signal;
 
@@ -83,7 +85,21 @@ const HEARD_INSTANCES_MAX: u32 = 64;
 impl ProgramSpec {
     /// Whether the last lines of its stderr are kept in memory although it is discarded.
     pub fn hears_discarded_stderr(&self) -> bool {
-        self.stderr == Output::Discard && self.numprocs <= HEARD_INSTANCES_MAX
+        let is_worth_it = self.numprocs <= HEARD_INSTANCES_MAX || self.awaited_line().is_some();
+        self.stderr == Output::Discard && is_worth_it
+    }
+
+    /// Whether its stdout goes through a pipe although it is discarded: a line of it is waited for.
+    pub fn hears_discarded_stdout(&self) -> bool {
+        self.stdout == Output::Discard && self.awaited_line().is_some()
+    }
+
+    /// What a line of its output has to match before it is ready.
+    pub fn awaited_line(&self) -> Option<&Pattern> {
+        match self.governance.readiness.as_ref().map(|probe| &probe.check) {
+            Some(Check::Log(pattern)) => Some(pattern),
+            Some(Check::Exec(_) | Check::Tcp(_) | Check::Http(_)) | None => None,
+        }
     }
 }
 

@@ -2,16 +2,13 @@
 
 use std::path::Path;
 
-use super::{EventLoop, Outcome};
+use super::{BATCH_TIME, EventLoop, Outcome};
 use crate::command::RequestId;
 use crate::config::{Output, ProgramSpec, Rotation, Template};
-use crate::io::output::{LogRules, Stream, Style, Voice};
+use crate::io::output::{LogRules, Stream, Voice};
+use crate::lines::Style;
 use crate::slots::Key;
 use crate::supervisor::{Action, Ending, Event, Launch, Program, Spawn, State};
-
-/// Processes started in one turn. Each takes the kernel a fraction of a millisecond; in between,
-/// everybody else is heard.
-const SPAWNS_PER_TURN: usize = 32;
 
 /// The log files of one process, open.
 #[derive(Default)]
@@ -80,8 +77,8 @@ impl EventLoop {
 
     /// Starts a batch of what waits to be started.
     pub(super) fn pull_spawns(&mut self) {
-        for _ in 0..SPAWNS_PER_TURN {
-            let Some(spawn) = self.supervisor.poll_spawn() else { break };
+        let until = self.clock.now() + BATCH_TIME;
+        while let Some(spawn) = self.supervisor.poll_spawn() {
             self.perform_actions();
             // Each process's life is measured from its own start, not from that of the turn.
             self.now = self.clock.now();
@@ -94,6 +91,9 @@ impl EventLoop {
                     let reason = reason.replace(char::is_control, "\u{fffd}");
                     self.handle(Event::SpawnFailed { run, reason });
                 }
+            }
+            if self.clock.now() >= until {
+                break;
             }
         }
     }
@@ -112,10 +112,10 @@ impl EventLoop {
         };
         let readers = [(spawned.streams.stdout, streams.stdout), (spawned.streams.stderr, streams.stderr)];
         let pipes = readers.map(|(reader, stream)| {
-            let added = self.pipes.add(self.poll.registry(), reader?, stream?, run.instance);
-            added.inspect_err(|error| log::error!("output of pid {} is lost: {error}", spawned.pid)).ok()
+            Some(self.pipes.add(self.poll.registry(), reader?, stream?, run.instance))
         });
         self.processes.insert(spawned.pid, *run, pipes);
+        self.await_line(program, *run, pipes);
         log::info!("{}:{number}: spawned, pid {}", program.name, spawned.pid);
         Ok(spawned.pid)
     }
@@ -130,6 +130,7 @@ impl EventLoop {
                 Some(self.open_log(path.expand(&program.name, number), rules)?)
             }
             Output::Inherit => Some(self.pipes.open_voice(Voice::Stdout, &process, is_merged)),
+            Output::Discard if program.hears_discarded_stdout() => Some(self.pipes.open_nowhere(is_merged)),
             Output::Discard | Output::Stdout => None,
         };
         let stderr = match &program.stderr {
@@ -138,7 +139,7 @@ impl EventLoop {
                 self.open_log(path.expand(&program.name, number), rules).map(Some)
             }
             Output::Inherit => Ok(Some(self.pipes.open_voice(Voice::Stderr, &process, true))),
-            Output::Discard if program.hears_discarded_stderr() => Ok(Some(self.pipes.open_nowhere())),
+            Output::Discard if program.hears_discarded_stderr() => Ok(Some(self.pipes.open_nowhere(true))),
             Output::Discard | Output::Stdout => Ok(None),
         };
         match stderr {

@@ -9,6 +9,7 @@
 //! - `reload`: another configuration; `remains`: what processes leave behind; `status`: the table; `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
 
 mod answers;
+mod blindness;
 mod documents;
 mod effects;
 mod events;
@@ -22,6 +23,7 @@ mod probes;
 mod reload;
 mod remains;
 mod reports;
+mod schedules;
 mod status;
 mod usages;
 
@@ -31,9 +33,11 @@ pub(crate) use reload::Overrides;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use mio::{Events, Poll};
 
+use crate::agenda::Agenda;
 use crate::command::{Order, Verbosity};
 use crate::config::{Config, Rotation, SupervisorSpec};
 use crate::http::Face;
@@ -48,8 +52,10 @@ use crate::io::process::{FileLimit, Launcher, OutOfMemory, Processes, RunIds, Us
 use crate::io::service_manager::ServiceManager;
 use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
+use crate::io::wall_clock::WallClock;
 use crate::supervisor::{Event, Supervisor};
 use crate::time::Time;
+use blindness::Blindness;
 use documents::Documents;
 use events::Watchers;
 use evidence::EvidenceRoom;
@@ -59,6 +65,10 @@ use news::News;
 
 /// Poll events taken in one turn; what is beyond comes in the next.
 const EVENTS_PER_TURN: usize = 1024;
+
+/// How long a turn goes on starting processes, and how long it goes on reaping them, before it hears
+/// everybody else: on a busy machine a thousand of either take a second.
+const BATCH_TIME: Duration = Duration::from_millis(2);
 
 /// Everything `run` needs to know.
 #[derive(Debug)]
@@ -84,7 +94,7 @@ pub(crate) struct Settings {
 pub(crate) enum Outcome {
     /// Every process was stopped.
     Clean,
-    /// Every process was stopped, because a program with `exit_on_failure` was FATAL.
+    /// Every process was stopped, because a program with `exit_on_failure` was FATAL, or the poll failed.
     Failed,
     /// This many processes could not be ended.
     Abandoned(usize),
@@ -93,6 +103,7 @@ pub(crate) enum Outcome {
 /// The supervisor at work: the root of everything that is owned.
 pub(crate) struct EventLoop {
     poll: Poll,
+    blindness: Blindness,
     clock: Clock,
     /// The time of this turn.
     now: Time,
@@ -100,7 +111,11 @@ pub(crate) struct EventLoop {
     signals: Signals,
     launcher: Launcher,
     processes: Processes,
+    /// Whether children have ended that are not reaped yet.
+    has_unreaped: bool,
     prober: Prober,
+    agenda: Agenda,
+    wall_clock: WallClock,
     out_of_memory: OutOfMemory,
     evidence: EvidenceRoom,
     usages: Usages,
@@ -141,13 +156,17 @@ impl EventLoop {
             log::warn!("{warning}");
         }
         Ok(EventLoop {
+            blindness: Blindness::default(),
             clock: Clock::start(),
             now: Time::ZERO,
             supervisor: Supervisor::new(&config).with_seed(RandomState::new().build_hasher().finish()),
             signals,
             launcher: Launcher::new(limit, run_ids.clone())?,
             processes: Processes::new(run_ids),
+            has_unreaped: false,
             prober: Prober::default(),
+            agenda: Agenda::default(),
+            wall_clock: WallClock::default(),
             out_of_memory: OutOfMemory::watch(),
             evidence: EvidenceRoom::default(),
             usages: Usages::new(),
@@ -173,7 +192,7 @@ impl EventLoop {
     /// Supervises until everything is down.
     ///
     /// # Errors
-    /// Only a failure of the poll itself, which does not happen while the kernel is sane.
+    /// If another supervisor of this configuration answers; nothing was started then.
     pub(crate) fn run(&mut self) -> io::Result<Outcome> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         self.bind_control()?;
@@ -184,24 +203,29 @@ impl EventLoop {
         self.greet();
         self.tell_of_survivors();
         self.handle(Event::Boot);
+        self.plan_schedules();
         self.service_manager.ready();
+        let mut woken = self.now;
         loop {
             self.pull_spawns();
             if let Some(outcome) = self.outcome {
                 self.leave(outcome);
-                return Ok(outcome);
+                let is_failure = outcome == Outcome::Clean && self.blindness.has_given_up();
+                return Ok(if is_failure { Outcome::Failed } else { outcome });
             }
             self.end_turn();
-            self.turn_times.note(self.clock.now() - self.now);
-            self.wait(&mut events)?;
-            self.now = self.clock.now();
+            self.turn_times.note(self.clock.now() - woken);
+            self.wait(&mut events);
+            woken = self.clock.now();
+            self.now = woken;
             self.turn(&events);
         }
     }
 
     /// Sleeps until something happens, the nearest deadline, or not at all if work is left.
-    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+    fn wait(&mut self, events: &mut Events) {
         let is_busy = self.supervisor.has_spawns()
+            || self.has_unreaped
             || self.pipes.has_ready()
             || self.console.has_more()
             || self.http.is_busy()
@@ -215,25 +239,29 @@ impl EventLoop {
             self.news.next_deadline(),
             self.console.next_deadline(),
             self.service_manager.next_deadline(),
+            self.processes.next_deadline(),
         ];
         let deadline = deadlines.into_iter().flatten().min();
         let timeout = match deadline {
-            _ if is_busy => Some(std::time::Duration::ZERO),
+            _ if is_busy => Some(Duration::ZERO),
             Some(deadline) => Some(self.clock.until(deadline)),
             None => None,
         };
         match self.poll.poll(events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+            Ok(()) => self.blindness.end(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
+            Err(error) => {
                 events.clear();
-                Ok(())
+                if self.blindness.note(&error) {
+                    self.shut_down();
+                }
             }
-            result => result,
         }
     }
 
     fn turn(&mut self, events: &Events) {
         self.pipes.begin_turn(self.now);
-        let mut has_signals = false;
+        let mut has_signals = self.blindness.is_blind();
         for event in events {
             match Source::from_token(event.token()) {
                 Some(Source::Signals) => has_signals = true,
@@ -246,13 +274,17 @@ impl EventLoop {
                     | Source::ConsoleOutput
                     | Source::Probe(_)
                     | Source::VoiceOut
-                    | Source::VoiceErr,
+                    | Source::VoiceErr
+                    | Source::WallClock,
                 )
                 | None => {}
             }
         }
         if has_signals {
             self.take_signals();
+        }
+        if self.has_unreaped || self.processes.is_due(self.now) {
+            self.reap();
         }
         self.report_remains();
         self.handle(Event::Tick);
@@ -263,6 +295,7 @@ impl EventLoop {
             match Source::from_token(event.token()) {
                 Some(Source::HttpListener) => self.accept(Face::Tcp),
                 Some(Source::ControlListener) => self.accept(Face::Unix),
+                Some(Source::WallClock) => self.look_at_wall_clock(),
                 Some(Source::Probe(key)) => self.prober.ready(self.poll.registry(), self.now, key),
                 Some(Source::HttpConnection(key)) => {
                     let is_gone = event.is_write_closed();
@@ -282,6 +315,7 @@ impl EventLoop {
         self.serve_probes();
         self.answer_http();
         self.pipes.pump(self.poll.registry());
+        self.report_heard();
         self.serve_followers();
     }
 
@@ -303,7 +337,7 @@ impl EventLoop {
     fn take_signals(&mut self) {
         for notice in self.signals.drain() {
             match notice {
-                Notice::ChildEnded => self.reap(),
+                Notice::ChildEnded => self.has_unreaped = true,
                 Notice::Shutdown(signal) => {
                     log::info!("SIG{signal}: shutting down");
                     self.handle(Event::ShutdownSignal);
@@ -339,13 +373,19 @@ impl EventLoop {
         }
     }
 
-    /// Reaps everybody who has ended, so that one SIGCHLD for many is enough. A process's last words
-    /// are in its log before its end is told.
+    /// Reaps those who have ended, in several turns if they are many; one SIGCHLD for all of them is
+    /// enough. A process's last words are in its log before its end is told.
     fn reap(&mut self) {
-        while let Some(reaped) = self.processes.reap() {
+        let until = self.clock.now() + BATCH_TIME;
+        self.has_unreaped = false;
+        while let Some(reaped) = self.processes.reap(self.now) {
             self.usages.forget(reaped.pid);
             self.note_end(&reaped);
             self.handle(Event::Exited { run: reaped.run, status: reaped.status });
+            if self.clock.now() >= until {
+                self.has_unreaped = true;
+                break;
+            }
         }
         self.note_ended_checks();
     }

@@ -1,8 +1,9 @@
 //! Checks of instances: begun and ended with their processes, carried out, and told to the core.
 
 use super::EventLoop;
+use crate::config::ProgramSpec;
 use crate::slots::Key;
-use crate::supervisor::{Event, Run, State};
+use crate::supervisor::{Event, Probe, Run, State};
 
 impl EventLoop {
     /// An instance changed its state: its checks begin and end with RUNNING.
@@ -16,6 +17,26 @@ impl EventLoop {
         {
             let run = Run { instance: key, incarnation: instance.incarnation() };
             self.prober.watch(self.now, run, program.shared_spec(), instance.number());
+        }
+    }
+
+    /// A process that is ready when it says so is heard from its start on, whichever stream it says it on.
+    pub(super) fn await_line(&mut self, program: &ProgramSpec, run: Run, pipes: [Option<Key>; 2]) {
+        let Some(pattern) = program.awaited_line() else { return };
+        for pipe in pipes.into_iter().flatten() {
+            self.pipes.listen(pipe, pattern, run.incarnation);
+        }
+    }
+
+    /// Tells who has said what was waited for.
+    pub(super) fn report_heard(&mut self) {
+        for (instance, incarnation) in self.pipes.take_heard() {
+            let pid = self.supervisor.instance(instance).and_then(|instance| instance.pid());
+            for pipe in pid.into_iter().flat_map(|pid| self.processes.pipes_of(pid)) {
+                self.pipes.stop_listening(pipe);
+            }
+            let run = Run { instance, incarnation };
+            self.handle(Event::Probed { run, probe: Probe::Readiness, outcome: Ok(()) });
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is known of an instance's health while it is RUNNING, and what follows from it.
 
 use super::instance::Outcome;
-use super::{Action, Goal, Run, State, Supervisor};
+use super::{Action, Goal, Launch, Run, State, Supervisor};
 use crate::config::{Autorestart, ProgramSpec};
 use crate::slots::Key;
 
@@ -15,7 +15,7 @@ pub enum Probe {
 }
 
 /// What the checks have found. Kept only for programs that have checks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Health {
     is_ready: bool,
     /// Failed checks in a row, of either kind.
@@ -42,7 +42,13 @@ impl Health {
         let governance = &spec.governance;
         let is_ready = governance.readiness.is_none();
         let has_checks = !is_ready || governance.liveness.is_some();
-        has_checks.then(|| Box::new(Health { is_ready, unready: 0, unlively: 0, trouble: None }))
+        let trouble = spec.awaited_line().map(|line| format!("no line matches {} yet", line.text()).into());
+        has_checks.then(|| Box::new(Health { is_ready, unready: 0, unlively: 0, trouble }))
+    }
+
+    /// Of a process that has said that it is ready.
+    fn announced() -> Box<Health> {
+        Box::new(Health { is_ready: true, unready: 0, unlively: 0, trouble: None })
     }
 }
 
@@ -70,9 +76,14 @@ impl Supervisor {
     pub(super) fn probed(&mut self, run: Run, probe: Probe, outcome: Result<(), String>) {
         let key = run.instance;
         let Some(spec) = self.program_of(key).map(|program| program.spec.clone()) else { return };
-        let Some(instance) = self.present(run).filter(|instance| instance.state == State::Running) else {
+        let Some(instance) = self.present(run) else { return };
+        if instance.state == State::Starting(Launch::Alive) && outcome.is_ok() && probe == Probe::Readiness {
+            // It is heard before it is RUNNING, too.
+            instance.health = Some(Health::announced());
+        }
+        if instance.state != State::Running {
             return;
-        };
+        }
         let Some(health) = &mut instance.health else { return };
         let retries = |probe: &Option<crate::config::ProbeSpec>| probe.as_ref().map_or(1, |it| it.retries);
         match (probe, outcome) {

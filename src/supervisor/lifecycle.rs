@@ -17,10 +17,10 @@ pub(super) const KILL_PATIENCE: Duration = Duration::from_secs(5);
 impl Supervisor {
     pub(super) fn boot(&mut self) {
         let autostart = |key: &Key| self.program_of(*key).is_some_and(|program| program.spec.autostart);
-        let keys: Vec<Key> = self.all_by_priority().into_iter().filter(autostart).collect();
-        for key in keys {
-            self.wish_up(key);
-        }
+        let (starting, resting): (Vec<Key>, Vec<Key>) =
+            self.all_by_priority().into_iter().partition(autostart);
+        resting.into_iter().for_each(|key| self.let_rest(key));
+        starting.into_iter().for_each(|key| self.wish_up(key));
     }
 
     /// Every instance, those that start first in front: by priority, and nobody before what it needs.
@@ -80,6 +80,7 @@ impl Supervisor {
         let now = self.now;
         let Some(instance) = self.present(run) else { return };
         let process = Process { pid, started: now, leader: Leader::Alive };
+        instance.health = None;
         match instance.state {
             State::Starting(Launch::Requested) => {
                 instance.process = Some(process);
@@ -211,10 +212,12 @@ impl Supervisor {
     }
 
     fn enter_running(&mut self, key: Key) {
-        let health = Health::new(&self.spec_of(key));
+        let spec = self.spec_of(key);
         if let Some(instance) = self.instances.get_mut(key) {
             instance.failures = 0;
-            instance.health = health;
+            // What it has said before counts, if what it says does.
+            let announced = instance.health.take().filter(|_| spec.awaited_line().is_some());
+            instance.health = announced.or_else(|| Health::new(&spec));
         }
         self.enter(key, State::Running, None);
     }

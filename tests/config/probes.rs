@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use taskmaster::config::{Check, Template};
+use taskmaster::config::{Check, Pattern, Template};
 
 use super::{program, program_complaint};
 
@@ -25,6 +25,8 @@ fn a_probe_has_one_check_and_times_with_defaults() {
         (all.interval, all.timeout, all.retries, all.start_delay),
         (5 * second, 120 * second, 1, 3 * second)
     );
+    let log = probe("{log: 'listening on .*:\\d{2,5}$', interval: 1, timeout: 1, retries: 3}");
+    assert_eq!(log.check, Check::Log(Pattern::new(r"listening on .*:\d{2,5}$").unwrap()));
     assert_eq!(probe("{exec: test -e 'a b'}").check, probe("{exec: [test, -e, 'a b']}").check);
 }
 
@@ -38,7 +40,7 @@ fn what_is_no_probe_is_refused() {
     4 |     liveness: {interval: 1}
       |               ^^^^^^^^^
       |
-      = help: add exec, tcp or http
+      = help: add exec, tcp, http or log
     ");
     assert_snapshot!(told("{tcp: 'localhost:1', exec: run}"), @"
     error: `liveness` has 2 checks: tcp, exec
@@ -103,12 +105,44 @@ fn what_is_no_probe_is_refused() {
       = help: did you mean `tcp`?
     ");
     assert_snapshot!(told("{log: ready}"), @"
-    error: `log` is not supported by this version yet
-     --> config.yaml:4:16
+    error: `liveness` cannot be checked by `log`
+     --> config.yaml:4:15
       |
     4 |     liveness: {log: ready}
-      |                ^^^
+      |               ^^^^
       |
-      = help: remove it for now
+      = help: a line is said once; whether it still lives is found out by exec, tcp or http
+    ");
+}
+
+#[test]
+fn an_expression_that_is_none_is_pointed_at() {
+    let told = |text: &str| program_complaint(&format!("readiness: {text}"));
+    assert_snapshot!(told("{log: 'ready (now'}"), @r"
+    error: `log: ready (now` is not a regular expression: found open group without closing ')'
+     --> config.yaml:4:22
+      |
+    4 |     readiness: {log: 'ready (now'}
+      |                      ^^^^^^^^^^^^
+      |
+      = help: it takes a regular expression, such as 'listening on .*:80$'
+    ");
+    assert_snapshot!(told("{log: 'x{100000}'}"), @r"
+    error: `log: x{100000}` is not a regular expression: compiled regex exceeded size limit
+     --> config.yaml:4:22
+      |
+    4 |     readiness: {log: 'x{100000}'}
+      |                      ^^^^^^^^^^^
+      |
+      = help: it takes a regular expression, such as 'listening on .*:80$'
+    ");
+    assert_snapshot!(told("{log: ''}"), @r"
+    error: `log` is empty, which every line matches
+     --> config.yaml:4:22
+      |
+    4 |     readiness: {log: ''}
+      |                      ^^
+      |
+      = help: it takes a regular expression, such as 'listening on .*:80$'
     ");
 }

@@ -84,3 +84,29 @@ fn a_wish_is_above_the_illness() {
     scene.group_goes(W);
     assert_eq!(scene.spawn_all(), [W]);
 }
+
+#[test]
+fn what_is_heard_while_it_starts_counts_once_it_runs() {
+    let mut scene = Scene::booted("w: {cmd: x, starttime: 2, readiness: {log: ready}, startretries: 5}");
+    scene.spawn_all();
+    assert_eq!(check(&mut scene, Probe::Readiness, true), [""; 0]);
+    assert!(!scene.instance(W).is_ready(), "it is not RUNNING yet");
+    scene.pass(Duration::from_secs(2));
+    assert!(scene.instance(W).is_ready());
+    // Another process has to say it again.
+    scene.exits_with(W, 1);
+    scene.spawn_all();
+    scene.pass(Duration::from_secs(2));
+    assert_eq!(scene.instance(W).not_ready().unwrap(), "not ready: no line matches ready yet");
+    assert_eq!(check(&mut scene, Probe::Readiness, true), ["w:0 health"]);
+    assert!(scene.instance(W).is_ready());
+}
+
+#[test]
+fn what_is_heard_while_it_starts_means_nothing_to_other_checks() {
+    let mut scene = Scene::booted("w: {cmd: x, starttime: 2, readiness: {tcp: 'localhost:1'}}");
+    scene.spawn_all();
+    check(&mut scene, Probe::Readiness, true);
+    scene.pass(Duration::from_secs(2));
+    assert!(!scene.instance(W).is_ready());
+}

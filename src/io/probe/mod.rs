@@ -88,7 +88,8 @@ impl Prober {
     pub(crate) fn watch(&mut self, now: Time, run: Run, program: &Arc<ProgramSpec>, number: u32) {
         for probe in [Probe::Readiness, Probe::Liveness] {
             let watch = Watch { run, probe, program: Arc::clone(program), number, stage: Stage::Waiting };
-            let Some(delay) = watch.spec().map(|spec| spec.start_delay) else { continue };
+            let is_done = |spec: &&ProbeSpec| !matches!(spec.check, Check::Log(_));
+            let Some(delay) = watch.spec().filter(is_done).map(|spec| spec.start_delay) else { continue };
             let key = self.watches.insert(watch);
             self.timers.set(key.index(), Some(now + delay));
             self.of_instance.entry(run.instance).or_default().push(key);
@@ -163,6 +164,8 @@ impl Prober {
                 self.timers.set(key.index(), Some(now + spec.timeout));
                 return;
             }
+            // Is heard, not done.
+            Check::Log(_) => return self.rest(now, key),
             Check::Tcp(target) => Connection::tcp(registry, key, &expand(target)),
             Check::Http(url) => Connection::http(registry, key, &expand(url)),
         };

@@ -136,6 +136,7 @@ impl Launcher {
         };
         let (stdout, child_stdout) = match program.stdout {
             Output::File(_) | Output::Inherit => pipe(Seat::Stdout)?,
+            Output::Discard if program.hears_discarded_stdout() => pipe(Seat::Stdout)?,
             Output::Discard | Output::Stdout => (None, null),
         };
         let (stderr, child_stderr) = match program.stderr {
