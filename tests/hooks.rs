@@ -133,7 +133,7 @@ fn a_hook_that_hangs_is_ended_with_all_that_it_started_and_holds_nobody_up() {
 fn the_failure_of_a_hook_is_logged_with_its_last_line_and_that_is_all() {
     let running = site(
         FATAL,
-        "    - {exec: [sh, -c, 'head -c 1000000 /dev/zero | tr \"\\0\" x; echo; echo \"no route to pager\" >&2; exit 9']}\n    - {exec: [no-such-program]}\n    - {exec: [sh, -c, 'setsid sleep 1000 & echo $! > pid; exit 3']}\n",
+        "    - {exec: [sh, -c, 'head -c 1000000 /dev/zero | tr \"\\0\" x; echo; echo \"no route to pager\" >&2; exit 9']}\n    - {exec: [no-such-program]}\n    - {exec: [sh, -c, 'setsid sh -c \"echo \\$\\$ > pid; exec sleep 1000\" & until test -s pid; do sleep 0.01; done; exit 3']}\n",
     )
     .supervise();
     for words in [

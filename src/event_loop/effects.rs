@@ -113,8 +113,7 @@ impl EventLoop {
         };
         let readers = [(spawned.streams.stdout, streams.stdout), (spawned.streams.stderr, streams.stderr)];
         let pipes = readers.map(|(reader, stream)| {
-            let added = self.pipes.add(self.poll.registry(), reader?, stream?, run.instance);
-            added.inspect_err(|error| log::error!("output of pid {} is lost: {error}", spawned.pid)).ok()
+            Some(self.pipes.add(self.poll.registry(), reader?, stream?, run.instance))
         });
         self.processes.insert(spawned.pid, *run, pipes);
         self.await_line(program, *run, pipes);

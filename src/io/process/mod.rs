@@ -1,5 +1,6 @@
 //! Child processes: spawning, signalling, reaping, measuring.
 
+mod birth;
 mod environment;
 mod failure;
 mod leaks;
