@@ -99,9 +99,9 @@ impl EventLoop {
                     let stream = self.pipes.open_nowhere(true);
                     let reader = spawned.streams.stdout;
                     // Whose instance it is counts for what is logged, and nothing of this is.
-                    let output = reader.and_then(|reader| {
+                    let output = reader.map(|reader| {
                         let instance = command.run.instance;
-                        self.pipes.add(self.poll.registry(), reader, stream, instance).ok()
+                        self.pipes.add(self.poll.registry(), reader, stream, instance)
                     });
                     self.hooks.started(key, spawned.pid, output);
                 }
