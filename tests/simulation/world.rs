@@ -17,6 +17,7 @@ use crate::answers::{Answers, Asked};
 use crate::kernel::{Kernel, Sent};
 use crate::reference::Expected;
 use crate::rolling::Roll;
+use crate::schedules::Times;
 use crate::trace::Trace;
 use crate::way_out::WayOut;
 
@@ -36,6 +37,8 @@ pub struct World<'t> {
     pub handed_out: Vec<Spawn>,
     /// Rolling restarts that go on.
     pub rolls: Vec<Roll>,
+    /// The wall clock, and what is due by it.
+    pub times: Times,
     /// How many processes the supervisor left behind when it quit.
     pub quit: Option<usize>,
     pub steps: u64,
@@ -79,6 +82,7 @@ impl<'t> World<'t> {
             way_out: WayOut::default(),
             handed_out: Vec::new(),
             rolls: Vec::new(),
+            times: Times::default(),
             quit: None,
             steps: 0,
             shown,
@@ -93,9 +97,10 @@ impl<'t> World<'t> {
     }
 
     pub fn boot(&mut self) -> Kept {
-        for instance in self.expected.values_mut().filter(|instance| instance.spec.autostart) {
-            instance.told_to_run();
+        for instance in self.expected.values_mut() {
+            if instance.spec.autostart { instance.told_to_run() } else { instance.waits_for_its_time() }
         }
+        self.plan_schedules();
         let started = self.expected.iter().filter(|(_, it)| it.spec.autostart);
         let started: Vec<Key> = started.map(|(key, _)| *key).collect();
         self.needs_are_told_to_run(&started);
