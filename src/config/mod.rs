@@ -9,6 +9,7 @@
 //!   `field`: a place in the tree; `foreign`: keys from elsewhere
 //! - `diff`: two configurations to what leads from one to the other
 //! - `probes`: checks of instances; `pattern`: regular expressions in them
+//! - `storm`: the pace of restarts when very many end together
 //! - `identity`: users, limits, environment files, and how they are looked up
 //! - `template`, `environment`: what is replaced in texts; `diagnostic`: problems, as users see them
 
@@ -26,6 +27,7 @@ mod pattern;
 mod probes;
 mod schema;
 mod spec;
+mod storm;
 mod syntax;
 mod template;
 mod values;
@@ -44,6 +46,7 @@ pub use spec::{
     Autorestart, Config, HttpLogs, KillStrays, LogFormat, LogFull, Output, ProgramSpec, Rotation,
     SupervisorSpec,
 };
+pub use storm::RestartStorm;
 pub use template::Template;
 pub use values::NUMPROCS_MAX;
 pub(crate) use values::parse_http;

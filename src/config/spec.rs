@@ -8,6 +8,7 @@ use super::governance::{Governance, RestartDelay};
 use super::identity::Identity;
 use super::pattern::Pattern;
 use super::probes::Check;
+use super::storm::RestartStorm;
 use super::template::Template;
 use crate::signal::Signal;
 
@@ -216,4 +217,6 @@ pub struct SupervisorSpec {
     pub logfile_backups: u32,
     /// Least severe level that is logged.
     pub loglevel: log::LevelFilter,
+    /// How restarts are paced when very many instances end together; `None`: they are not.
+    pub restart_storm: Option<RestartStorm>,
 }

@@ -13,4 +13,5 @@ mod rolling;
 mod scene;
 mod starting;
 mod stopping;
+mod storms;
 mod table;

@@ -12,6 +12,7 @@ mod random;
 mod reference;
 mod rolling;
 mod sequence;
+mod storm;
 mod trace;
 mod way_out;
 mod world;
