@@ -22,7 +22,7 @@
 //! - What a command does: [`command::table`]; how it is carried out: `supervisor/orders.rs`
 //! - What follows an exit, a deadline, a spawn: `supervisor/lifecycle.rs`
 //! - How a process is started, signalled, reaped: `io/process/`
-//! - How output gets into files: `io/output/`, `io/log_file.rs`
+//! - How output gets into files: `io/output/`, `io/log_file.rs`; what a line is: [`lines`]
 //! - How another terminal gives commands: `client.rs`, `cli/commands.rs`, `io/http/`, `event_loop/http.rs`
 //! - The order in which things happen: `event_loop/`
 //!
@@ -39,6 +39,7 @@
 
 #![warn(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
+pub mod agenda;
 pub mod cli;
 mod client;
 pub mod command;
@@ -46,6 +47,7 @@ pub mod config;
 mod event_loop;
 pub mod http;
 mod io;
+pub mod lines;
 pub mod signal;
 pub mod slots;
 pub mod supervisor;

@@ -48,6 +48,7 @@ const ROOMS: &[Room] = &[
     Room { path: "time.rs", may_use: PURE },
     Room { path: "signal.rs", may_use: PURE },
     Room { path: "slots.rs", may_use: &["slab", "std::ops"] },
+    Room { path: "agenda.rs", may_use: &["crate::config", "std::collections", "std::time"] },
     Room { path: "timers.rs", may_use: &["crate::time", "std::collections", "std::time"] },
     Room {
         path: "config",
@@ -70,6 +71,11 @@ const ROOMS: &[Room] = &[
             "std::time",
         ],
     },
+    Room {
+        path: "config/schedule.rs",
+        may_use: &["chrono", "croner", "crate::config", "std::fmt", "std::str"],
+    },
+    Room { path: "config/zone.rs", may_use: &["chrono", "std::fmt"] },
     Room {
         path: "config/document.rs",
         may_use: &["serde", "serde_yaml", "crate::config", "std::cell", "std::collections", "std::fmt"],
@@ -111,7 +117,12 @@ const ROOMS: &[Room] = &[
     Room { path: "http", may_use: &["std::fmt", "std::net", "std::str"] },
     Room { path: "http/commands.rs", may_use: &["serde", "serde_json", "std::borrow", "crate::http"] },
     Room { path: "http/request.rs", may_use: &["httparse", "std::fmt", "std::str"] },
+    Room { path: "lines", may_use: &["humantime", "crate::config", "std::time"] },
     Room { path: "io", may_use: IO },
+    Room {
+        path: "io/wall_clock.rs",
+        may_use: &["chrono", "mio", "nix", "std", "crate::config", "crate::io::token"],
+    },
     Room {
         path: "io/process",
         may_use: &[
@@ -157,6 +168,7 @@ const ROOMS: &[Room] = &[
             "crate::io::standard_stream",
             "crate::io::token",
             "crate::io::reason",
+            "crate::lines",
             "crate::slots",
             "crate::time",
             "crate::timers",
@@ -237,6 +249,8 @@ const CRATES: &[&str] = &[
     "serde_json",
     "slab",
     "httparse",
+    "chrono",
+    "croner",
     "regex_lite",
     "simplelog",
     "signal_hook_mio",

@@ -105,3 +105,11 @@ fn with_a_dead_standard_output() {
     assert_idle(&child);
     child.stop();
 }
+
+#[test]
+fn with_a_schedule_that_is_far_away() {
+    let running =
+        Site::new(&format!("{PROGRAMS}\n  w2: {{cmd: 'true', schedule: '0 0 29 2 *'}}")).supervise();
+    assert_idle(&running);
+    running.stop();
+}

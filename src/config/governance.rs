@@ -6,6 +6,7 @@ use super::dependencies::Dependency;
 use super::document::Node;
 use super::field::Field;
 use super::probes::ProbeSpec;
+use super::schedule::Schedule;
 use super::schema::{Applies, Key};
 use super::{parse, values};
 
@@ -69,6 +70,8 @@ pub struct Governance {
     pub liveness: Option<ProbeSpec>,
     /// The time between the starts of two instances.
     pub start_interval: Duration,
+    /// The times at which it starts.
+    pub schedule: Option<Schedule>,
 }
 
 impl Default for Governance {
@@ -82,6 +85,7 @@ impl Default for Governance {
             readiness: None,
             liveness: None,
             start_interval: Duration::ZERO,
+            schedule: None,
         }
     }
 }

@@ -10,6 +10,7 @@
 //! - `diff`: two configurations to what leads from one to the other
 //! - `probes`: checks of instances; `pattern`: regular expressions in them
 //! - `storm`: the pace of restarts when very many end together
+//! - `schedule`: cron expressions; `zone`: where the clock is changed twice a year
 //! - `identity`: users, limits, environment files, and how they are looked up
 //! - `template`, `environment`: what is replaced in texts; `diagnostic`: problems, as users see them
 
@@ -25,12 +26,14 @@ mod identity;
 mod parse;
 mod pattern;
 mod probes;
+mod schedule;
 mod schema;
 mod spec;
 mod storm;
 mod syntax;
 mod template;
 mod values;
+mod zone;
 
 pub use dependencies::{Condition, Dependency};
 pub use diagnostic::{Diagnostic, Position, render};
@@ -41,6 +44,7 @@ pub use identity::{Identity, LIMITS, Limit, OnCrash, Range, Surroundings, User};
 pub use parse::{parse, parse_in};
 pub use pattern::Pattern;
 pub use probes::{Check, ProbeSpec, Url, address};
+pub use schedule::Schedule;
 pub use schema::{Applies, Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 pub use spec::{
     Autorestart, Config, HttpLogs, KillStrays, LogFormat, LogFull, Output, ProgramSpec, Rotation,

@@ -19,7 +19,7 @@ use super::spec::{
 use super::storm::RestartStorm;
 use super::template::Template;
 use super::values::NUMPROCS_MAX;
-use super::{Source, dependencies, foreign, values};
+use super::{Source, dependencies, foreign, schedule, values};
 use crate::signal::Signal;
 
 const NAME_CHARS_MAX: usize = 64;
@@ -268,6 +268,7 @@ fn read_program(name: &str, field: &Field) -> ProgramSpec {
     {
         field.wrong_key::<()>(format!("program `{name}` has no `cmd`"), "add the command that starts it");
     }
+    schedule::settle(field, &mut spec);
     refuse_endless_oneshot(field, &spec);
     spec
 }

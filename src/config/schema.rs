@@ -3,7 +3,7 @@
 use super::field::Field;
 use super::identity;
 use super::spec::{ProgramSpec, SupervisorSpec};
-use super::{dependencies, governance, probes, storm, values};
+use super::{dependencies, governance, probes, schedule, storm, values};
 
 /// One key of a section whose values are kept in a `T`.
 pub struct Key<T> {
@@ -356,6 +356,14 @@ pub const PROGRAM_KEYS: &[Key<ProgramSpec>] = &[
         applies: Applies::InPlace,
         differs: |old, new| old.governance.kind != new.governance.kind,
         set: |field, spec| governance::kind(field).map(|value| spec.governance.kind = value),
+    },
+    Key {
+        name: "schedule",
+        default: "none",
+        summary: "a cron expression, or {cron, overlap}: when it starts; it is a oneshot then",
+        applies: Applies::InPlace,
+        differs: |old, new| old.governance.schedule != new.governance.schedule,
+        set: |field, spec| schedule::schedule(field).map(|value| spec.governance.schedule = Some(value)),
     },
     Key {
         name: "exit_on_failure",

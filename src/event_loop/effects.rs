@@ -5,7 +5,8 @@ use std::path::Path;
 use super::{BATCH_TIME, EventLoop, Outcome};
 use crate::command::RequestId;
 use crate::config::{Output, ProgramSpec, Rotation, Template};
-use crate::io::output::{LogRules, Stream, Style, Voice};
+use crate::io::output::{LogRules, Stream, Voice};
+use crate::lines::Style;
 use crate::slots::Key;
 use crate::supervisor::{Action, Ending, Event, Program, Spawn, State};
 
@@ -111,8 +112,7 @@ impl EventLoop {
         };
         let readers = [(spawned.streams.stdout, streams.stdout), (spawned.streams.stderr, streams.stderr)];
         let pipes = readers.map(|(reader, stream)| {
-            let added = self.pipes.add(self.poll.registry(), reader?, stream?, run.instance);
-            added.inspect_err(|error| log::error!("output of pid {} is lost: {error}", spawned.pid)).ok()
+            Some(self.pipes.add(self.poll.registry(), reader?, stream?, run.instance))
         });
         self.processes.insert(spawned.pid, *run, pipes);
         self.await_line(program, *run, pipes);

@@ -31,7 +31,7 @@ fn end_everything(event_loop: &mut EventLoop) {
     processes.signal_all(Signal::CONT);
     let deadline = event_loop.clock.now() + PATIENCE;
     while processes.has_living() && event_loop.clock.now() < deadline {
-        while processes.reap().is_some() {}
+        while processes.reap(event_loop.clock.now()).is_some() {}
         std::thread::sleep(Duration::from_millis(10));
     }
     processes.signal_all(Signal::KILL);

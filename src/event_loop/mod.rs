@@ -9,6 +9,7 @@
 //! - `reload`: another configuration; `remains`: what processes leave behind; `status`: the table; `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
 
 mod answers;
+mod blindness;
 mod documents;
 mod effects;
 mod events;
@@ -22,6 +23,7 @@ mod probes;
 mod reload;
 mod remains;
 mod reports;
+mod schedules;
 mod status;
 mod usages;
 
@@ -35,6 +37,7 @@ use std::time::Duration;
 
 use mio::{Events, Poll};
 
+use crate::agenda::Agenda;
 use crate::command::{Order, Verbosity};
 use crate::config::{Config, Rotation, SupervisorSpec};
 use crate::http::Face;
@@ -49,8 +52,10 @@ use crate::io::process::{FileLimit, Launcher, OutOfMemory, Processes, RunIds, Us
 use crate::io::service_manager::ServiceManager;
 use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
+use crate::io::wall_clock::WallClock;
 use crate::supervisor::{Event, Supervisor};
 use crate::time::Time;
+use blindness::Blindness;
 use documents::Documents;
 use events::Watchers;
 use evidence::EvidenceRoom;
@@ -89,7 +94,7 @@ pub(crate) struct Settings {
 pub(crate) enum Outcome {
     /// Every process was stopped.
     Clean,
-    /// Every process was stopped, because a program with `exit_on_failure` was FATAL.
+    /// Every process was stopped, because a program with `exit_on_failure` was FATAL, or the poll failed.
     Failed,
     /// This many processes could not be ended.
     Abandoned(usize),
@@ -98,6 +103,7 @@ pub(crate) enum Outcome {
 /// The supervisor at work: the root of everything that is owned.
 pub(crate) struct EventLoop {
     poll: Poll,
+    blindness: Blindness,
     clock: Clock,
     /// The time of this turn.
     now: Time,
@@ -108,6 +114,8 @@ pub(crate) struct EventLoop {
     /// Whether children have ended that are not reaped yet.
     has_unreaped: bool,
     prober: Prober,
+    agenda: Agenda,
+    wall_clock: WallClock,
     out_of_memory: OutOfMemory,
     evidence: EvidenceRoom,
     usages: Usages,
@@ -148,6 +156,7 @@ impl EventLoop {
             log::warn!("{warning}");
         }
         Ok(EventLoop {
+            blindness: Blindness::default(),
             clock: Clock::start(),
             now: Time::ZERO,
             supervisor: Supervisor::new(&config).with_seed(RandomState::new().build_hasher().finish()),
@@ -156,6 +165,8 @@ impl EventLoop {
             processes: Processes::new(run_ids),
             has_unreaped: false,
             prober: Prober::default(),
+            agenda: Agenda::default(),
+            wall_clock: WallClock::default(),
             out_of_memory: OutOfMemory::watch(),
             evidence: EvidenceRoom::default(),
             usages: Usages::new(),
@@ -181,7 +192,7 @@ impl EventLoop {
     /// Supervises until everything is down.
     ///
     /// # Errors
-    /// Only a failure of the poll itself, which does not happen while the kernel is sane.
+    /// If another supervisor of this configuration answers; nothing was started then.
     pub(crate) fn run(&mut self) -> io::Result<Outcome> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         self.bind_control()?;
@@ -192,17 +203,19 @@ impl EventLoop {
         self.greet();
         self.tell_of_survivors();
         self.handle(Event::Boot);
+        self.plan_schedules();
         self.service_manager.ready();
         let mut woken = self.now;
         loop {
             self.pull_spawns();
             if let Some(outcome) = self.outcome {
                 self.leave(outcome);
-                return Ok(outcome);
+                let is_failure = outcome == Outcome::Clean && self.blindness.has_given_up();
+                return Ok(if is_failure { Outcome::Failed } else { outcome });
             }
             self.end_turn();
             self.turn_times.note(self.clock.now() - woken);
-            self.wait(&mut events)?;
+            self.wait(&mut events);
             woken = self.clock.now();
             self.now = woken;
             self.turn(&events);
@@ -210,7 +223,7 @@ impl EventLoop {
     }
 
     /// Sleeps until something happens, the nearest deadline, or not at all if work is left.
-    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+    fn wait(&mut self, events: &mut Events) {
         let is_busy = self.supervisor.has_spawns()
             || self.has_unreaped
             || self.pipes.has_ready()
@@ -226,6 +239,7 @@ impl EventLoop {
             self.news.next_deadline(),
             self.console.next_deadline(),
             self.service_manager.next_deadline(),
+            self.processes.next_deadline(),
         ];
         let deadline = deadlines.into_iter().flatten().min();
         let timeout = match deadline {
@@ -234,17 +248,20 @@ impl EventLoop {
             None => None,
         };
         match self.poll.poll(events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+            Ok(()) => self.blindness.end(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
+            Err(error) => {
                 events.clear();
-                Ok(())
+                if self.blindness.note(&error) {
+                    self.shut_down();
+                }
             }
-            result => result,
         }
     }
 
     fn turn(&mut self, events: &Events) {
         self.pipes.begin_turn(self.now);
-        let mut has_signals = false;
+        let mut has_signals = self.blindness.is_blind();
         for event in events {
             match Source::from_token(event.token()) {
                 Some(Source::Signals) => has_signals = true,
@@ -257,7 +274,8 @@ impl EventLoop {
                     | Source::ConsoleOutput
                     | Source::Probe(_)
                     | Source::VoiceOut
-                    | Source::VoiceErr,
+                    | Source::VoiceErr
+                    | Source::WallClock,
                 )
                 | None => {}
             }
@@ -265,7 +283,7 @@ impl EventLoop {
         if has_signals {
             self.take_signals();
         }
-        if self.has_unreaped {
+        if self.has_unreaped || self.processes.is_due(self.now) {
             self.reap();
         }
         self.report_remains();
@@ -277,6 +295,7 @@ impl EventLoop {
             match Source::from_token(event.token()) {
                 Some(Source::HttpListener) => self.accept(Face::Tcp),
                 Some(Source::ControlListener) => self.accept(Face::Unix),
+                Some(Source::WallClock) => self.look_at_wall_clock(),
                 Some(Source::Probe(key)) => self.prober.ready(self.poll.registry(), self.now, key),
                 Some(Source::HttpConnection(key)) => {
                     let is_gone = event.is_write_closed();
@@ -359,7 +378,7 @@ impl EventLoop {
     fn reap(&mut self) {
         let until = self.clock.now() + BATCH_TIME;
         self.has_unreaped = false;
-        while let Some(reaped) = self.processes.reap() {
+        while let Some(reaped) = self.processes.reap(self.now) {
             self.usages.forget(reaped.pid);
             self.note_end(&reaped);
             self.handle(Event::Exited { run: reaped.run, status: reaped.status });

@@ -258,7 +258,8 @@ impl EventLoop {
     pub(super) fn note(&mut self, text: &str, subject: Subject) {
         let (level, style, is_known) = match subject {
             Subject::Roll(request) => (log::Level::Error, Style::Bad, !self.faces.is_over_http(request)),
-            Subject::StormBegins => (log::Level::Error, Style::Bad, false),
+            Subject::StormBegins | Subject::RunSkipped => (log::Level::Error, Style::Bad, false),
+            Subject::RunAfterSkipped => (log::Level::Info, Style::Good, false),
             Subject::StormIsOver => (log::Level::Warn, Style::Good, false),
         };
         log::log!(level, "{text}");

@@ -58,6 +58,7 @@ impl EventLoop {
                     self.adopt(&plan);
                 }
                 self.handle(Event::Reload { request, plan: Box::new(plan) });
+                self.plan_schedules();
             }
             Err(invalid) => {
                 let lines = complaint(&invalid);

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use log::LevelFilter;
 use simplelog::{ConfigBuilder, WriteLogger};
 
-use super::log_file::LogFile;
+use super::log_file::{LogFile, Unwritten};
+use super::reason::reason;
 use crate::config::Rotation;
 
 /// A record that grows beyond this is written at once; all others wait for the end of the turn.
@@ -21,12 +22,26 @@ struct Inner {
     log_file: LogFile,
     /// Records of this turn: a thousand instances that start are one write, not a thousand.
     pending: Vec<u8>,
+    /// Whether the last of them were written.
+    is_well: bool,
+    lost: Option<Lost>,
+}
+
+/// Records that could not be written since the last that could.
+struct Lost {
+    lines: usize,
+    why: String,
 }
 
 impl Journal {
     /// Opens the file and makes it the destination of all logging, in UTC (RFC 3339).
     pub(crate) fn install(path: &Path, rotation: Rotation, level: LevelFilter) -> io::Result<Journal> {
-        let inner = Inner { log_file: LogFile::open(path, rotation)?, pending: Vec::new() };
+        let inner = Inner {
+            log_file: LogFile::open(path, rotation)?,
+            pending: Vec::new(),
+            is_well: true,
+            lost: None,
+        };
         let journal = Journal(Arc::new(Mutex::new(inner)));
         let config = ConfigBuilder::new()
             .set_time_format_rfc3339()
@@ -66,8 +81,11 @@ impl Journal {
         });
     }
 
-    /// Writes what this turn has said.
+    /// Writes what this turn has said, and how much was lost before, as soon as it can be written again.
     pub(crate) fn write_pending(&self) {
+        self.with(Inner::write_pending);
+        let Some(Lost { lines, why }) = self.with(Inner::take_lost) else { return };
+        log::warn!("lines of this log that could not be written: {lines}, the last because of: {why}");
         self.with(Inner::write_pending);
     }
 
@@ -78,12 +96,26 @@ impl Journal {
 }
 
 impl Inner {
+    /// What is refused is lost, and counted: while the disk refuses there is nobody to tell.
     fn write_pending(&mut self) {
-        if !self.pending.is_empty() {
-            // A full disk loses records of ours; there is nobody left to tell.
-            let _ = self.log_file.append(&self.pending);
-            self.pending.clear();
+        if self.pending.is_empty() {
+            return;
         }
+        let written = self.log_file.append(&self.pending);
+        self.is_well = written.is_ok();
+        if let Err(Unwritten { bytes, error }) = written {
+            self.log_file.take_back_line();
+            let unwritten = &self.pending[self.pending.len().saturating_sub(bytes)..];
+            let lines = unwritten.iter().filter(|byte| **byte == b'\n').count();
+            let before = self.lost.take().map_or(0, |lost| lost.lines);
+            self.lost = Some(Lost { lines: before + lines, why: reason(&error) });
+        }
+        self.pending.clear();
+    }
+
+    /// What was lost, if it can be told now.
+    fn take_lost(&mut self) -> Option<Lost> {
+        if self.is_well { self.lost.take() } else { None }
     }
 }
 

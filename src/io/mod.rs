@@ -20,3 +20,4 @@ pub(crate) mod service_manager;
 pub(crate) mod signals;
 pub(crate) mod standard_stream;
 pub(crate) mod token;
+pub(crate) mod wall_clock;

@@ -27,6 +27,8 @@ pub(crate) enum Source {
     VoiceOut,
     /// The same for stderr.
     VoiceErr,
+    /// The alarm of the wall clock.
+    WallClock,
 }
 
 const INDEX_BITS: u32 = 32;
@@ -45,6 +47,7 @@ impl Source {
             Source::VoiceErr => pack(7, None),
             Source::ControlListener => pack(8, None),
             Source::Probe(key) => pack(9, Some(key)),
+            Source::WallClock => pack(10, None),
         }
     }
 
@@ -63,6 +66,7 @@ impl Source {
             7 => Some(Source::VoiceErr),
             8 => Some(Source::ControlListener),
             9 => Some(Source::Probe(key)),
+            10 => Some(Source::WallClock),
             _ => None,
         }
     }
@@ -92,6 +96,7 @@ mod tests {
             Source::VoiceErr,
             Source::ControlListener,
             Source::Probe(key),
+            Source::WallClock,
         ] {
             assert_eq!(Source::from_token(source.token()), Some(source));
         }

@@ -91,6 +91,10 @@ pub enum Subject {
     StormBegins,
     /// That is over.
     StormIsOver,
+    /// A scheduled run does not begin, as the one before still goes on.
+    RunSkipped,
+    /// One begins, after others did not.
+    RunAfterSkipped,
 }
 
 /// What must be gone before a run is over, beside its leader.

@@ -107,6 +107,18 @@ pub enum Event {
         /// What leads from the configuration in force to the new one.
         plan: Box<Plan>,
     },
+    /// The next time of a program's schedule is another one.
+    Planned {
+        /// The program's name.
+        program: String,
+        /// When it is, in words; `None` if it has no more.
+        next: Option<String>,
+    },
+    /// A time of a program's schedule has come.
+    Due {
+        /// The program's name.
+        program: String,
+    },
     /// TERM, INT or QUIT arrived: the first is a graceful shutdown, a second one kills.
     ShutdownSignal,
 }

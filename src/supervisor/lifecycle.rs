@@ -17,10 +17,10 @@ pub(super) const KILL_PATIENCE: Duration = Duration::from_secs(5);
 impl Supervisor {
     pub(super) fn boot(&mut self) {
         let autostart = |key: &Key| self.program_of(*key).is_some_and(|program| program.spec.autostart);
-        let keys: Vec<Key> = self.all_by_priority().into_iter().filter(autostart).collect();
-        for key in keys {
-            self.wish_up(key);
-        }
+        let (starting, resting): (Vec<Key>, Vec<Key>) =
+            self.all_by_priority().into_iter().partition(autostart);
+        resting.into_iter().for_each(|key| self.let_rest(key));
+        starting.into_iter().for_each(|key| self.wish_up(key));
     }
 
     /// Every instance, those that start first in front: by priority, and nobody before what it needs.

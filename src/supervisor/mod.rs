@@ -7,6 +7,7 @@
 //!
 //! - `state`: the states; `instance`: one record and its policy; `lifecycle`: the transitions
 //! - `dependencies`: who waits for whom; `restarts`: what follows an end
+//! - `calendar`: programs that start at certain times
 //! - `orders`: commands to wishes; `requests`: commands that wait; `rolling`: restarts a few at a time;
 //!   `storms`: restarts of very many at once;
 //!   `reload`: another configuration;
@@ -21,6 +22,7 @@
 
 mod action;
 mod black_box;
+mod calendar;
 mod dependencies;
 mod dice;
 mod event;
@@ -52,6 +54,7 @@ use crate::config::{Config, ProgramSpec};
 use crate::slots::{Key, Slots};
 use crate::time::Time;
 use crate::timers::Timers;
+use calendar::Calendar;
 use dependencies::Rank;
 use dice::Dice;
 use requests::{Requests, verdict};
@@ -60,7 +63,7 @@ use shutdown::{By, Phase};
 use storms::Storms;
 
 /// The state of everything supervised.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Supervisor {
     programs: Vec<Program>,
     instances: Slots<Instance>,
@@ -90,7 +93,7 @@ pub struct Supervisor {
 }
 
 /// A program and its instances.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Program {
     /// As it is in force; `scale` may have changed its numprocs.
     spec: Arc<ProgramSpec>,
@@ -100,6 +103,8 @@ pub struct Program {
     rank: Rank,
     /// When an instance was last queued to be spawned.
     last_start: Option<Time>,
+    /// What is known of its schedule.
+    calendar: Calendar,
     /// The numprocs of the file. `None`: it is not in the file any more and leaves with its last
     /// instance.
     configured: Option<u32>,
@@ -138,6 +143,7 @@ impl Supervisor {
                 .collect(),
             rank: Rank::default(),
             last_start: None,
+            calendar: Calendar::default(),
             configured: Some(spec.numprocs),
         });
         let mut supervisor = Supervisor {
@@ -176,6 +182,8 @@ impl Supervisor {
             Event::StraysFound { run, count } => self.strays_found(run, count),
             Event::GroupGone { run } => self.group_gone(run),
             Event::Probed { run, probe, outcome } => self.probed(run, probe, outcome),
+            Event::Planned { program, next } => self.planned(&program, next),
+            Event::Due { program } => self.due(&program),
             Event::Order { request, order } => self.order(request, order),
             Event::Reload { request, plan } => self.reload(request, *plan),
             Event::ShutdownSignal => self.shutdown_signal(),

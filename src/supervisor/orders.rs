@@ -94,7 +94,11 @@ impl Supervisor {
     fn stop(&mut self, request: RequestId, key: Key) {
         self.leave_rolls(key, "it was told to stop");
         match self.state_of(key) {
-            Some(State::Stopped) => self.say(request, key, "already stopped"),
+            Some(State::Stopped) => {
+                // Its schedule counts no more.
+                self.bring_down(key);
+                self.say(request, key, "already stopped");
+            }
             Some(state @ (State::Exited | State::Fatal)) => {
                 self.bring_down(key);
                 self.say(request, key, &format!("not running ({state})"));

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::calendar::Calendar;
 use super::dependencies::Rank;
 use super::requests::Wish;
 use super::{Ending, Goal, Instance, Launch, Program, State, Supervisor};
@@ -116,8 +117,8 @@ impl Supervisor {
     /// each is to have. Those that leave come last.
     fn arrange(&mut self, specs: &[Arc<ProgramSpec>], added: &mut Vec<Key>) {
         let mut before: Vec<Program> = std::mem::take(&mut self.programs);
-        let last_starts = before.iter().filter_map(|it| Some((it.spec.name.clone(), it.last_start?)));
-        let mut starts: HashMap<String, Time> = last_starts.collect();
+        let past = |it: &Program| (it.spec.name.clone(), (it.last_start, it.calendar.clone()));
+        let mut past: HashMap<String, (Option<Time>, Calendar)> = before.iter().map(past).collect();
         let mut known: HashMap<String, usize> =
             before.iter().enumerate().map(|(at, program)| (program.spec.name.clone(), at)).collect();
         for spec in specs {
@@ -126,13 +127,17 @@ impl Supervisor {
                     if before[at].spec.restart_delay != spec.restart_delay {
                         self.forget_waits(&before[at].instances);
                     }
+                    if before[at].spec.governance.schedule != spec.governance.schedule {
+                        self.reschedule(&before[at].instances, spec.governance.schedule.is_some());
+                    }
                     std::mem::take(&mut before[at].instances)
                 }
                 None => Vec::new(),
             };
             let configured = Some(spec.numprocs);
-            let (rank, last_start) = (Rank::default(), starts.remove(&spec.name));
-            let mut program = Program { spec: Arc::clone(spec), instances, rank, last_start, configured };
+            let (last_start, calendar) = past.remove(&spec.name).unwrap_or_default();
+            let (spec, rank) = (Arc::clone(spec), Rank::default());
+            let mut program = Program { spec, instances, rank, last_start, calendar, configured };
             self.fill_up(&mut program, added);
             self.programs.push(program);
         }
@@ -197,13 +202,14 @@ impl Supervisor {
     /// An instance that is new here, here again, or (by wish) to be started from rest.
     fn introduce(&mut self, request: RequestId, key: Key, by_wish: bool) {
         let is_done = self.instances[key].state == State::Exited;
-        let autostart = self.spec_of(key).autostart;
-        if autostart || (by_wish && !is_done) {
+        let spec = self.spec_of(key);
+        let waits = is_done || spec.governance.schedule.is_some();
+        if spec.autostart || (by_wish && !waits) {
             self.leave_rolls(key, "the reload restarts it");
             self.requests.wait(request, key, Wish::Up);
             self.wish_up(key);
-        } else if !by_wish && let Some(instance) = self.instances.get_mut(key) {
-            instance.goal = Goal::Down;
+        } else if !by_wish {
+            self.let_rest(key);
         }
     }
 
@@ -229,15 +235,21 @@ impl Supervisor {
         let mut added = Vec::new();
         let empty = Vec::new();
         let instances = std::mem::replace(&mut self.programs[at].instances, empty);
+        let calendar = std::mem::take(&mut self.programs[at].calendar);
         let Program { ref spec, last_start, configured, .. } = self.programs[at];
-        let rank = Rank::default();
-        let mut program = Program { spec: Arc::clone(spec), instances, rank, last_start, configured };
+        let (spec, rank) = (Arc::clone(spec), Rank::default());
+        let mut program = Program { spec, instances, rank, last_start, calendar, configured };
         self.fill_up(&mut program, &mut added);
         self.programs[at] = program;
         self.number_programs();
         for key in added {
-            self.requests.wait(request, key, Wish::Up);
-            self.wish_up(key);
+            if self.programs[at].spec.governance.schedule.is_some() {
+                self.let_rest(key);
+                self.say(request, key, "waits for its schedule");
+            } else {
+                self.requests.wait(request, key, Wish::Up);
+                self.wish_up(key);
+            }
         }
     }
 

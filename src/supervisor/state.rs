@@ -58,6 +58,8 @@ pub enum Goal {
     Up,
     /// To have none.
     Down,
+    /// To have none until its schedule says so.
+    Later,
     /// To have none, and then not to be there any more: a reload or `scale` took it away.
     Gone,
 }
@@ -66,7 +68,7 @@ impl Goal {
     /// Without a process; what is to be gone stays so.
     pub(super) fn lowered(self) -> Goal {
         match self {
-            Goal::Up | Goal::Down => Goal::Down,
+            Goal::Up | Goal::Down | Goal::Later => Goal::Down,
             Goal::Gone => Goal::Gone,
         }
     }

@@ -19,7 +19,7 @@ use crate::time::Time;
 const NAMED_MAX: usize = 3;
 
 /// The bucket, and those that wait for it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Storms {
     /// `None`: nothing is paced.
     pace: Option<RestartStorm>,
@@ -34,7 +34,7 @@ pub(super) struct Storms {
     is_on: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Taken {
     first: Time,
     last: Time,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::slots::Key;
 use crate::supervisor::{
-    Ending, ExitStatus, Instance, Launch, Program, State, Supervisor, Surrender, too_many_restarts,
+    Ending, ExitStatus, Goal, Instance, Launch, Program, State, Supervisor, Surrender, too_many_restarts,
 };
 use crate::time::Time;
 
@@ -168,9 +168,13 @@ pub(super) fn describe(instance: &Instance, program: &Program, left: Option<Dura
         (None, Some(exit)) => exit.to_string(),
         (None, None) => "not started".to_owned(),
     };
+    let rests = || match scheduled(instance, program) {
+        Some(next) => format!("{}; {next}", last()),
+        None => last(),
+    };
     let within = || left.map_or_else(String::new, |left| format!(" in {}", seconds(left)));
     match instance.state() {
-        State::Stopped | State::Exited => last(),
+        State::Stopped | State::Exited => rests(),
         State::Starting(Launch::Held) => "waits for what it depends on".to_owned(),
         State::Starting(Launch::Delayed) => format!("waits for its turn{} (start_interval)", within()),
         State::Starting(Launch::Queued | Launch::Requested) => "waits to be spawned".to_owned(),
@@ -197,13 +201,33 @@ pub(super) fn describe(instance: &Instance, program: &Program, left: Option<Dura
         State::Stopping(Ending::Stuck) => {
             "SIGKILL has no effect: blocked in the kernel, or traced".to_owned()
         }
-        State::Fatal if instance.spawn_error().is_some() => last(),
-        State::Fatal if instance.surrender() == Surrender::Restarts => {
-            format!("{} ({})", too_many_restarts(spec), last())
+        State::Fatal => {
+            let why = gave_up(instance, program, &last());
+            scheduled(instance, program).map_or(why.clone(), |next| format!("{why}; {next}"))
         }
-        State::Fatal if instance.failures() <= 1 => format!("exited too quickly ({})", last()),
-        State::Fatal => format!("exited too quickly {} times in a row ({})", instance.failures(), last()),
     }
+}
+
+/// Why nobody tries any more; `last` is how it ended last.
+fn gave_up(instance: &Instance, program: &Program, last: &str) -> String {
+    match instance.failures() {
+        _ if instance.spawn_error().is_some() => last.to_owned(),
+        _ if instance.surrender() == Surrender::Restarts => {
+            format!("{} ({last})", too_many_restarts(program.spec()))
+        }
+        0 | 1 => format!("exited too quickly ({last})"),
+        times => format!("exited too quickly {times} times in a row ({last})"),
+    }
+}
+
+/// What its schedule does next with one that rests.
+pub(super) fn scheduled(instance: &Instance, program: &Program) -> Option<String> {
+    program.spec().governance.schedule.as_ref()?;
+    Some(match (instance.goal(), program.next_run()) {
+        (Goal::Down | Goal::Gone, _) => "its schedule waits until it is told to start".to_owned(),
+        (Goal::Up | Goal::Later, Some(next)) => format!("next run {next}"),
+        (Goal::Up | Goal::Later, None) => "its schedule has no further time".to_owned(),
+    })
 }
 
 /// Whole seconds, rounded up: `retry in 0 s` would be a lie.

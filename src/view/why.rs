@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::line::{Line, Style};
-use super::snapshot::{describe, seconds, waits_for};
+use super::snapshot::{describe, scheduled, seconds, waits_for};
 use super::table::clock;
 use crate::config::Kind;
 use crate::slots::Key;
@@ -66,6 +66,11 @@ pub fn render(supervisor: &Supervisor, key: Key, moment: Moment, evidence: &[Evi
     };
     let next = next(instance, program, left);
     let mut lines = vec![format!("{} is {}: {cause}{next}", supervisor.name(key), instance.state().name())];
+    if let Some((count, last)) = program.skipped_runs() {
+        let were = if count == 1 { "1 scheduled run was" } else { &format!("{count} scheduled runs were") };
+        let last = moment.shown(last);
+        lines.push(format!("  {were} skipped, as the one before had not ended, the last at {last}"));
+    }
     for run in instance.past_runs().iter().rev() {
         let note = about(run).and_then(|it| it.note.as_deref()).map_or(String::new(), |it| format!(", {it}"));
         lines.push(format!(
@@ -123,6 +128,9 @@ fn cause(instance: &Instance, program: &Program, moment: Moment, ending: Option<
         (None, None) => never(),
     };
     match instance.state() {
+        State::Stopped if instance.incarnation() == 0 && instance.goal() == Goal::Later => {
+            "its time has not come yet".to_owned()
+        }
         State::Stopped if instance.incarnation() == 0 && !program.spec().autostart => {
             "it was never started, and autostart is false".to_owned()
         }
@@ -154,13 +162,21 @@ fn next(instance: &Instance, program: &Program, left: Option<Duration>) -> Strin
     let spec = program.spec();
     let tries = format!("{} of {} retries are used", instance.failures(), spec.startretries);
     let within = left.map_or(String::new(), |left| format!(" in {}", seconds(left)));
+    let nothing = || match scheduled(instance, program) {
+        Some(next) => next,
+        None => "nothing happens until it is told to start".to_owned(),
+    };
+    let and_nothing = || match scheduled(instance, program) {
+        Some(next) => format!("; {next}"),
+        None => ", and nothing happens until it is told to start".to_owned(),
+    };
     match instance.state() {
         State::Backoff if instance.failures() > 0 => {
             format!("; retry {} of {}{within}", instance.failures(), spec.startretries)
         }
         State::Backoff => format!("; it is started again{within}"),
         State::Fatal if instance.surrender() == Surrender::Restarts => {
-            format!("; it {}, and nothing happens until it is told to start", too_many_restarts(spec))
+            format!("; it {}{}", too_many_restarts(spec), and_nothing())
         }
         State::Fatal => {
             let used = match spec.startretries {
@@ -168,8 +184,9 @@ fn next(instance: &Instance, program: &Program, left: Option<Duration>) -> Strin
                 1 => "its one retry is used".to_owned(),
                 count => format!("all of its {count} retries are used"),
             };
-            format!("; {used}, and nothing happens until it is told to start")
+            format!("; {used}{}", and_nothing())
         }
+        State::Exited if spec.governance.schedule.is_some() => format!("; {}", nothing()),
         State::Exited if spec.governance.kind == Kind::Oneshot => {
             "; it is a oneshot, so nothing happens until it is told to start".to_owned()
         }
@@ -177,7 +194,7 @@ fn next(instance: &Instance, program: &Program, left: Option<Duration>) -> Strin
             "; autorestart is {}, so nothing happens until it is told to start",
             spec.autorestart.name()
         ),
-        State::Stopped => "; nothing happens until it is told to start".to_owned(),
+        State::Stopped => format!("; {}", nothing()),
         State::Starting(_) if instance.failures() > 0 => format!("; {tries}; RUNNING{within}"),
         State::Starting(_) if left.is_some() => format!("; RUNNING{within}"),
         State::Stopping(_) => format!("; {}", describe(instance, program, left)),

@@ -15,6 +15,7 @@ mod mutations;
 mod numbers;
 mod probes;
 mod programs;
+mod schedules;
 mod supervisor;
 mod syntax;
 mod traps;

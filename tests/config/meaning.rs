@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use taskmaster::config::{
     Autorestart, Check, Condition, Dependency, Governance, Identity, KillStrays, Kind, Limit, LogFormat,
     LogFull, OnCrash, Output, PROGRAM_KEYS, ProbeSpec, ProgramSpec, Range, RestartDelay, Rotation,
-    SUPERVISOR_KEYS, Template, diff,
+    SUPERVISOR_KEYS, Schedule, Template, diff,
 };
 use taskmaster::signal::Signal;
 
@@ -408,6 +408,7 @@ fn the_defaults_of_the_table_are_the_defaults() {
                 | "workingdir"
                 | "umask"
                 | "restart_delay"
+                | "schedule"
                 | "readiness"
                 | "liveness"
                 | "user"
@@ -493,6 +494,11 @@ fn every_key_reaches_its_own_value() {
         ("max_restarts: 5", |spec| spec.governance.max_restarts = 5),
         ("window: 2m", |spec| spec.governance.window = Duration::from_secs(120)),
         ("type: oneshot", |spec| spec.governance.kind = Kind::Oneshot),
+        ("schedule: '0 3 * * *'", |spec| {
+            spec.governance.schedule = Some(Schedule::new("0 3 * * *").unwrap());
+            // It is meant to end, and not to start before its time.
+            (spec.governance.kind, spec.autostart) = (Kind::Oneshot, false);
+        }),
         ("exit_on_failure: true", |spec| spec.governance.exit_on_failure = true),
     ];
     for (line, change) in cases {
@@ -502,7 +508,10 @@ fn every_key_reaches_its_own_value() {
         let plan = diff(&with(""), with(line));
         let changes: Vec<_> =
             plan.restart.iter().chain(&plan.adjust).flat_map(|change| &change.keys).collect();
-        assert_eq!(changes.iter().map(|key| key.name).collect::<Vec<_>>(), [line.split(':').next().unwrap()]);
+        let implied: &[&str] = if line.starts_with("schedule") { &["autostart", "type"] } else { &[] };
+        let mut names: Vec<&str> = changes.iter().map(|key| key.name).collect();
+        names.retain(|name| !implied.contains(name));
+        assert_eq!(names, [line.split(':').next().unwrap()]);
     }
     // A row that is added to the table has to be added here.
     let tried = cases.iter().filter_map(|(line, _)| line.split_once(':')).map(|(key, _)| key);

@@ -11,6 +11,7 @@ mod orders;
 mod reloading;
 mod rolling;
 mod scene;
+mod scheduling;
 mod starting;
 mod stopping;
 mod storms;

@@ -123,6 +123,7 @@ fn draw_governance(random: &mut Random, autorestart: Autorestart) -> Governance 
         readiness: draw_probe(random),
         liveness: draw_probe(random),
         start_interval: Duration::ZERO,
+        schedule: None,
     }
 }
 

@@ -392,7 +392,10 @@ impl<'t> World<'t> {
             },
             Action::Note { subject: Subject::StormBegins, .. } => self.storm.begins(),
             Action::Note { subject: Subject::StormIsOver, .. } => self.storm.is_over(self.now),
-            Action::Note { subject: Subject::Roll(_), .. } => Ok(()),
+            Action::Note {
+                subject: Subject::Roll(_) | Subject::RunSkipped | Subject::RunAfterSkipped,
+                ..
+            } => Ok(()),
             Action::Quit { abandoned } => {
                 let occupied = self.expected.values().filter(|instance| instance.is_occupied()).count();
                 if self.quit.replace(abandoned).is_some() || abandoned != occupied {

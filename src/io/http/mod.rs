@@ -71,6 +71,8 @@ pub(crate) struct Server {
     spare: Option<File>,
     /// Whether that has been told of.
     is_short: bool,
+    /// Whether the last connection could not be polled; told once.
+    is_refused: bool,
 }
 
 impl Server {
@@ -92,6 +94,7 @@ impl Server {
             departed: Vec::new(),
             spare: open_spare(),
             is_short: false,
+            is_refused: false,
         }
     }
 
@@ -214,12 +217,20 @@ impl Server {
             }
             self.tcp_connections += usize::from(face == Face::Tcp);
             let key = self.connections.insert(Connection::new(peer));
+            let mut refused = None;
             self.act(registry, now, key, |connection| {
                 match connection.register(registry, Source::HttpConnection(key).token()) {
                     Ok(()) => connection.advance(),
-                    Err(_) => Progress::Over,
+                    Err(error) => {
+                        refused = Some(error);
+                        Progress::Over
+                    }
                 }
             });
+            let was_refused = std::mem::replace(&mut self.is_refused, refused.is_some());
+            if let Some(error) = refused.filter(|_| !was_refused) {
+                log::warn!("connections cannot be polled, and are closed: {}", reason(&error));
+            }
         }
         self.at_door.push(face);
     }

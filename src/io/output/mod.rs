@@ -4,9 +4,8 @@
 //! - `stream`: where it goes
 //! - `sinks`: one writer for each log file; `sink`: such a writer; `tally`: what was written and lost
 //! - `voices`: our own standard streams (`inherit`)
-//! - `format`: what a line looks like there; `recent`: the last lines, in memory
+//! - `recent`: the last lines, in memory; what a line looks like in its log is a matter of `lines/`
 
-mod format;
 mod large;
 mod listener;
 mod pace;
@@ -19,7 +18,6 @@ pub(crate) mod tail;
 mod tally;
 mod voices;
 
-pub(crate) use format::Style;
 pub(crate) use pipes::Pipes;
 pub(crate) use stream::{LogRules, Stream};
 pub(crate) use tally::Counts;

@@ -11,11 +11,11 @@ use std::collections::{HashMap, VecDeque};
 use std::io::{self, PipeReader, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use mio::unix::pipe::Receiver;
 use mio::{Interest, Registry};
 
-use super::format::Style;
 use super::large::{LARGE_PIPE_BYTES, LargePipes};
 use super::listener::Listener;
 use super::pace::{PIPE_BYTES, Pace, REST};
@@ -27,15 +27,17 @@ use super::tally::Counts;
 use super::voices::{Voice, Voices};
 use crate::config::Rotation;
 use crate::io::token::Source;
+use crate::lines::{LINE_BYTES_MAX, Style, cut};
 use crate::slots::{Key, Slots};
 use crate::time::Time;
 use crate::timers::Timers;
 
 /// One read, and so one pipe's share of a turn: what a pipe holds that was made larger.
 const READ_BYTES: usize = LARGE_PIPE_BYTES;
-/// The longest line that is kept together where lines are kept whole. What is longer is cut into
-/// lines of this length.
-const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a pipe is left alone that cannot be polled: a tenth of a second is soon enough for people, and
+/// a thousand of them cost little.
+const UNPOLLED_REST: Duration = Duration::from_millis(100);
 
 /// All pipes from children.
 pub(crate) struct Pipes {
@@ -52,6 +54,8 @@ pub(crate) struct Pipes {
     /// Lines as they are to be written, where that is not as they came.
     dressed: Vec<u8>,
     large_pipes: LargePipes,
+    /// Whether the last pipe that was to be polled could not be; told once.
+    is_refused: bool,
     /// What was kept of pipes that ended before their process was reaped.
     last_words: HashMap<Key, Box<Recent>>,
     /// Instances, and which of their processes, that have said what was waited for.
@@ -99,6 +103,7 @@ impl Pipes {
             buffer: vec![0; LINE_BYTES_MAX + READ_BYTES].into_boxed_slice(),
             dressed: Vec::new(),
             large_pipes: LargePipes::default(),
+            is_refused: false,
             last_words: HashMap::new(),
             heard: Vec::new(),
             now: Time::ZERO,
@@ -141,13 +146,13 @@ impl Pipes {
         reader: PipeReader,
         stream: Stream,
         instance: Key,
-    ) -> io::Result<Key> {
+    ) -> Key {
         let key = self.pipes.insert(Pipe {
             receiver: Receiver::from(OwnedFd::from(reader)),
             instance,
             stream,
             is_queued: false,
-            is_polled: true,
+            is_polled: false,
             remainder: Vec::new(),
             recent: None,
             listener: None,
@@ -155,15 +160,30 @@ impl Pipes {
             is_large: false,
             pace: Pace::default(),
         });
-        if let Some(pipe) = self.pipes.get_mut(key)
-            && let Err(error) =
-                registry.register(&mut pipe.receiver, Source::Pipe(key).token(), Interest::READABLE)
-            && let Some(pipe) = self.pipes.remove(key)
-        {
-            self.close(&pipe.stream);
-            return Err(error);
+        self.poll(registry, key);
+        key
+    }
+
+    /// Lets poll tell when there is something in a pipe. Where that is refused the pipe is looked at again
+    /// and again: closed, it would end its program.
+    fn poll(&mut self, registry: &Registry, key: Key) {
+        let Some(pipe) = self.pipes.get_mut(key) else { return };
+        match registry.register(&mut pipe.receiver, Source::Pipe(key).token(), Interest::READABLE) {
+            Ok(()) => {
+                (pipe.is_polled, pipe.is_queued) = (true, false);
+                self.is_refused = false;
+            }
+            Err(error) => {
+                // Queued, so that nothing else reads it meanwhile.
+                pipe.is_queued = true;
+                self.rests.set(key.index(), Some(self.now + UNPOLLED_REST));
+                if !std::mem::replace(&mut self.is_refused, true) {
+                    log::warn!(
+                        "a pipe from a child cannot be polled, it is looked at again and again: {error}"
+                    );
+                }
+            }
         }
-        Ok(key)
     }
 
     /// A new turn begins.
@@ -244,16 +264,7 @@ impl Pipes {
         }
         if !pipe.is_polled {
             // What has come since the read is told at once.
-            let token = Source::Pipe(key).token();
-            match registry.register(&mut pipe.receiver, token, Interest::READABLE) {
-                Ok(()) => pipe.is_polled = true,
-                Err(error) => {
-                    log::warn!(
-                        "a pipe from a child cannot be watched, it is looked at again and again: {error}"
-                    );
-                    self.rests.set(key.index(), Some(self.now + REST));
-                }
-            }
+            self.poll(registry, key);
         }
     }
 
@@ -403,16 +414,7 @@ impl Pipes {
         if !pipe.stream.keeps_lines_whole(out.sinks) {
             return out.write(data);
         }
-        let whole = new.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| kept + at + 1);
-        let (lines, mut rest) = data.split_at(whole);
-        if !lines.is_empty() {
-            out.write_lines(lines);
-        }
-        while rest.len() >= LINE_BYTES_MAX {
-            let (piece, more) = rest.split_at(LINE_BYTES_MAX);
-            out.write_lines(&[piece, b"\n"].concat());
-            rest = more;
-        }
+        let rest = cut(data, kept, |lines| out.write_lines(lines));
         pipe.remainder.extend_from_slice(rest);
     }
 

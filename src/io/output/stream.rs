@@ -1,11 +1,11 @@
 //! Where the data of a pipe goes, and how it is written there.
 
-use super::format::Style;
 use super::sink::Writer;
 use super::sinks::Sinks;
 use super::voices::{Voice, Voices};
 use crate::config::{LogFull, Rotation};
 use crate::io::clock;
+use crate::lines::Style;
 use crate::slots::Key;
 use crate::time::Time;
 

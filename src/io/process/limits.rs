@@ -41,10 +41,17 @@ impl FileLimit {
         if self.inherited == self.raised {
             return spawn();
         }
-        // Neither call can fail: both values lie below the hard limit.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, self.inherited, self.hard);
+        self.set(self.inherited);
         let result = spawn();
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, self.raised, self.hard);
+        self.set(self.raised);
         result
+    }
+
+    /// Both values lie below the hard limit, so what refuses this is no rule of the kernel's. The next spawn
+    /// tries it again.
+    fn set(self, soft: rlim_t) {
+        if let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, soft, self.hard) {
+            log::warn!("the limit of open files cannot be set to {soft}: {error}");
+        }
     }
 }

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::time::Duration;
 
 use nix::libc;
 
@@ -15,6 +16,7 @@ use super::strays::{Look, Strays};
 use crate::signal::Signal;
 use crate::slots::Key;
 use crate::supervisor::{ExitStatus, Remains, Run, Scope};
+use crate::time::Time;
 
 /// Processes that we started and have not reaped, and groups that are to be seen gone.
 pub(crate) struct Processes {
@@ -25,7 +27,12 @@ pub(crate) struct Processes {
     /// Commands that check an instance, by pid.
     checks: HashMap<u32, Key>,
     ended_checks: Vec<(Key, ExitStatus)>,
+    /// When to reap again, because that was refused while there were children.
+    reap_at: Option<Time>,
 }
+
+/// A refused wait is tried again after this time; no further SIGCHLD would ask for it.
+const REAP_AGAIN: Duration = Duration::from_secs(1);
 
 struct Leader {
     run: Run,
@@ -65,6 +72,7 @@ impl Processes {
             strays: Strays::new(run_ids),
             checks: HashMap::new(),
             ended_checks: Vec::new(),
+            reap_at: None,
         }
     }
 
@@ -102,13 +110,20 @@ impl Processes {
 
     /// The next child that has ended, ours or adopted, until there is none. SIGCHLD says only that
     /// there is at least one.
-    pub(crate) fn reap(&mut self) -> Option<Reaped> {
+    pub(crate) fn reap(&mut self, now: Time) -> Option<Reaped> {
         loop {
             let mut status = 0;
             // SAFETY: waitpid(2) writes one int. nix's waitpid fails on death by a real-time signal,
             // after it has reaped the process.
             let pid = unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG) };
-            let pid = u32::try_from(pid).ok().filter(|pid| *pid != 0)?;
+            let Ok(pid) = u32::try_from(pid) else {
+                self.note_refusal(now, &io::Error::last_os_error());
+                return None;
+            };
+            if pid == 0 {
+                self.reap_at = None;
+                return None;
+            }
             self.strays.note_reaped();
             let Some(status) = decode(status) else { continue };
             match self.leaders.remove(&pid) {
@@ -117,6 +132,27 @@ impl Processes {
                 None => log::debug!("reaped pid {pid}, an orphan of a program: {status}"),
             }
         }
+    }
+
+    /// A wait was refused. Unless there are no children at all, that should not be: whoever has ended would
+    /// not be reaped, and go for a running process.
+    fn note_refusal(&mut self, now: Time, error: &io::Error) {
+        let has_children = !self.leaders.is_empty() || !self.checks.is_empty();
+        let is_refused = has_children || error.raw_os_error() != Some(libc::ECHILD);
+        if is_refused && self.reap_at.is_none() {
+            log::error!("who has ended cannot be asked: {error}; it is tried again");
+        }
+        self.reap_at = is_refused.then_some(now + REAP_AGAIN);
+    }
+
+    /// Whether to reap without a SIGCHLD.
+    pub(crate) fn is_due(&self, now: Time) -> bool {
+        self.reap_at.is_some_and(|at| at <= now)
+    }
+
+    /// When [`Processes::is_due`] will be true, if ever.
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        self.reap_at
     }
 
     /// A command that checks an instance was started; it leads a group of its own.

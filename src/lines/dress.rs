@@ -7,7 +7,7 @@ use crate::config::LogFormat;
 
 /// How the lines of one stream are written.
 #[derive(Debug)]
-pub(crate) enum Style {
+pub enum Style {
     /// The bytes as they are.
     Raw,
     /// RFC 3339 UTC with milliseconds, two spaces, the line.
@@ -20,7 +20,7 @@ pub(crate) enum Style {
 
 impl Style {
     /// The style of a log file.
-    pub(crate) fn of_file(format: LogFormat, process: &str, stream: &str) -> Style {
+    pub fn of_file(format: LogFormat, process: &str, stream: &str) -> Style {
         match format {
             LogFormat::Raw => Style::Raw,
             LogFormat::Timestamp => Style::Timestamp,
@@ -32,16 +32,17 @@ impl Style {
     }
 
     /// The style of a stream that is shared with others for people to read.
-    pub(crate) fn of_shared_stream(process: &str) -> Style {
+    pub fn of_shared_stream(process: &str) -> Style {
         Style::Prefix(format!("{process} | ").into())
     }
 
-    pub(super) fn is_raw(&self) -> bool {
+    /// Whether lines are written as they come.
+    pub fn is_raw(&self) -> bool {
         matches!(self, Style::Raw)
     }
 
     /// Appends whole lines to `out`, dressed. `now` is the wall clock's time.
-    pub(super) fn dress(&self, lines: &[u8], now: SystemTime, out: &mut Vec<u8>) {
+    pub fn dress(&self, lines: &[u8], now: SystemTime, out: &mut Vec<u8>) {
         let stamp = match self {
             Style::Raw | Style::Prefix(_) => String::new(),
             Style::Timestamp | Style::Json(_) => humantime::format_rfc3339_millis(now).to_string(),
