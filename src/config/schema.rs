@@ -3,7 +3,7 @@
 use super::field::Field;
 use super::identity;
 use super::spec::{ProgramSpec, SupervisorSpec};
-use super::{dependencies, governance, probes, schedule, storm, values};
+use super::{dependencies, governance, hooks, probes, schedule, storm, values};
 
 /// One key of a section whose values are kept in a `T`.
 pub struct Key<T> {
@@ -448,6 +448,14 @@ pub const SUPERVISOR_KEYS: &[Key<SupervisorSpec>] = &[
         applies: Applies::InPlace,
         differs: |old, new| old.restart_storm != new.restart_storm,
         set: |field, spec| storm::restart_storm(field).map(|value| spec.restart_storm = value),
+    },
+    Key {
+        name: "on_event",
+        default: "[]",
+        summary: "hooks: {events: [fatal, exited, recovered], exec: [...] or post: URL}",
+        applies: Applies::InPlace,
+        differs: |old, new| old.on_event != new.on_event,
+        set: |field, spec| hooks::on_event(field).map(|value| spec.on_event = value),
     },
 ];
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::governance::{Governance, RestartDelay};
+use super::hooks::HookSpec;
 use super::identity::Identity;
 use super::pattern::Pattern;
 use super::probes::Check;
@@ -219,4 +220,6 @@ pub struct SupervisorSpec {
     pub loglevel: log::LevelFilter,
     /// How restarts are paced when very many instances end together; `None`: they are not.
     pub restart_storm: Option<RestartStorm>,
+    /// Who is told when something goes wrong.
+    pub on_event: Vec<HookSpec>,
 }
