@@ -11,6 +11,7 @@ mod programs;
 mod random;
 mod reference;
 mod rolling;
+mod schedules;
 mod sequence;
 mod shrinking;
 mod storm;

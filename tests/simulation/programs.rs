@@ -12,6 +12,7 @@ use taskmaster::supervisor::ExitStatus;
 
 use crate::kernel::{Companion, Nature};
 use crate::random::Random;
+use crate::schedules::draw_schedule;
 
 const SECOND: Duration = Duration::from_secs(1);
 const NANOSECOND: Duration = Duration::from_nanos(1);
@@ -123,7 +124,7 @@ fn draw_governance(random: &mut Random, autorestart: Autorestart) -> Governance 
         readiness: draw_probe(random),
         liveness: draw_probe(random),
         start_interval: Duration::ZERO,
-        schedule: None,
+        schedule: (may_end && random.percent(50)).then(|| draw_schedule(random)),
     }
 }
 

@@ -71,11 +71,16 @@ impl Sequence<'_> {
             19 => self.order(),
             20..40 => {
                 self.advance();
-                self.world.tick()
+                self.world.tick()?;
+                self.world.keep_schedules()
             }
-            40..45 => {
+            40..43 => {
                 self.advance();
                 Ok(())
+            }
+            43..45 => {
+                self.world.times.jump(&mut self.random);
+                self.world.keep_schedules()
             }
             45..60 => self.report_an_end(),
             60..65 => self.report_a_check(),

@@ -17,6 +17,7 @@ use crate::answers::{Answers, Asked};
 use crate::kernel::{Kernel, Sent};
 use crate::reference::Expected;
 use crate::rolling::Roll;
+use crate::schedules::Times;
 use crate::storm::Storm;
 use crate::trace::Trace;
 use crate::way_out::WayOut;
@@ -38,6 +39,8 @@ pub struct World<'t> {
     pub storm: Storm,
     /// Rolling restarts that go on.
     pub rolls: Vec<Roll>,
+    /// The wall clock, and what is due by it.
+    pub times: Times,
     /// How many processes the supervisor left behind when it quit.
     pub quit: Option<usize>,
     pub steps: u64,
@@ -78,6 +81,7 @@ impl<'t> World<'t> {
             handed_out: Vec::new(),
             storm: Storm::new(config.supervisor.restart_storm),
             rolls: Vec::new(),
+            times: Times::default(),
             quit: None,
             steps: 0,
             shown,
@@ -90,9 +94,10 @@ impl<'t> World<'t> {
     }
 
     pub fn boot(&mut self) -> Kept {
-        for instance in self.expected.values_mut().filter(|instance| instance.spec.autostart) {
-            instance.told_to_run();
+        for instance in self.expected.values_mut() {
+            if instance.spec.autostart { instance.told_to_run() } else { instance.waits_for_its_time() }
         }
+        self.plan_schedules();
         let started = self.expected.iter().filter(|(_, it)| it.spec.autostart);
         let started: Vec<Key> = started.map(|(key, _)| *key).collect();
         self.needs_are_told_to_run(&started);
