@@ -10,6 +10,7 @@
 //! - `remains`: what a process leaves behind when it ends; `earlier`: the same of runs long ended
 //! - `calendar`: programs that start at certain times
 //! - `orders`: commands to wishes; `requests`: commands that wait; `rolling`: restarts a few at a time;
+//!   `storms`: restarts of very many at once;
 //!   `reload`: another configuration;
 //!   `shutdown`: the way out
 //!
@@ -38,8 +39,9 @@ mod restarts;
 mod rolling;
 mod shutdown;
 mod state;
+mod storms;
 
-pub use action::{Action, Remains, Scope, Spawn};
+pub use action::{Action, Remains, Scope, Spawn, Subject};
 pub use black_box::{PAST_RUNS_MAX, PastRun};
 pub use dependencies::Blocker;
 pub use event::{Event, ExitStatus, Leftover, Run};
@@ -61,6 +63,7 @@ use earlier::Errand;
 use requests::{Requests, verdict};
 use rolling::Rolls;
 use shutdown::Phase;
+use storms::Storms;
 
 /// The state of everything supervised.
 #[derive(Clone, Debug)]
@@ -79,6 +82,7 @@ pub struct Supervisor {
     /// What waits until it is known what earlier runs have left behind.
     waiting: VecDeque<Errand>,
     rolls: Rolls,
+    storms: Storms,
     phase: Phase,
     /// The instance whose failure ends everything.
     failure: Option<Key>,
@@ -158,6 +162,7 @@ impl Supervisor {
             requests: Requests::default(),
             waiting: VecDeque::new(),
             rolls: Rolls::default(),
+            storms: Storms::new(config.supervisor.restart_storm),
             phase: Phase::Supervising,
             failure: None,
             dice: Dice::default(),
@@ -197,6 +202,7 @@ impl Supervisor {
         }
         self.advance_rolls();
         self.advance_held();
+        self.advance_storms();
         self.advance_shutdown();
     }
 
@@ -251,7 +257,10 @@ impl Supervisor {
 
     /// When [`Event::Tick`] is needed next.
     pub fn next_deadline(&self) -> Option<Time> {
-        [self.timers.next(), self.phase.deadline(), self.rolls.next_deadline()].into_iter().flatten().min()
+        [self.timers.next(), self.phase.deadline(), self.rolls.next_deadline(), self.storms.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether nobody has asked for a shutdown.

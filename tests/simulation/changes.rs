@@ -35,6 +35,7 @@ impl World<'_> {
         self.tell(Event::Reload { request, plan: Box::new(plan) });
         if is_open {
             self.programs = new.programs;
+            self.storm.adopt(new.supervisor.restart_storm);
             self.meet_the_new(|spec| spec.autostart);
             self.plan_schedules();
         }
