@@ -9,7 +9,6 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 
@@ -55,7 +54,8 @@ fn open() -> Running {
     let site = Site::new(&programs(1));
     site.write("lines.sh", "i=0; while [ $i -lt 150 ]; do echo \"line number $i\"; i=$((i+1)); done");
     let mut command = site.command();
-    arrange(&mut command);
+    have_a_limit_to_raise(&mut command);
+    harness::hear_hangups(&mut command);
     let running = site.start(&mut command);
     wait_until("all to run", || all_run(&running, 1));
     work(&running, 2);
@@ -63,16 +63,13 @@ fn open() -> Running {
     running
 }
 
-/// Lowers the soft limit of open files, so that it is raised for the supervisor and lowered for each child;
-/// and lets SIGHUP mean a reload, whatever these tests were started by.
-fn arrange(command: &mut Command) {
+/// Lowers the soft limit of open files, so that it is raised for the supervisor and lowered for each child.
+fn have_a_limit_to_raise(command: &mut Command) {
     let change = || {
-        // SAFETY: installs the default action; no handler is involved.
-        unsafe { libc::signal(libc::SIGHUP, libc::SIG_DFL) };
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
         Ok(setrlimit(Resource::RLIMIT_NOFILE, hard.min(1024) - 1, hard)?)
     };
-    // SAFETY: all of them are async-signal-safe.
+    // SAFETY: both are async-signal-safe.
     unsafe { command.pre_exec(change) };
 }
 
