@@ -34,7 +34,7 @@ impl Key {
 }
 
 /// Entries under generation-checked keys; insert, get and remove are O(1).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Slots<T> {
     slab: Slab<(u32, T)>,
     next_generation: u32,

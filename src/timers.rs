@@ -7,7 +7,7 @@
 use crate::time::Time;
 
 /// Deadlines by slab index.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Timers {
     /// slots[index]: the deadline and where it stands in the heap.
     slots: Vec<Option<Slot>>,

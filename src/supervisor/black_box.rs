@@ -27,7 +27,7 @@ pub struct PastRun {
 }
 
 /// The last [`PAST_RUNS_MAX`] of them, oldest first. Nothing is allocated before the first exit.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct BlackBox(Vec<PastRun>);
 
 impl BlackBox {

@@ -2,7 +2,7 @@
 //! (splitmix64, by Sebastiano Vigna).
 
 /// A sequence that looks random and is the same for the same seed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Dice(u64);
 
 impl Dice {

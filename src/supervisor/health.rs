@@ -15,7 +15,7 @@ pub enum Probe {
 }
 
 /// What the checks have found. Kept only for programs that have checks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Health {
     is_ready: bool,
     /// Failed checks in a row, of either kind.

@@ -9,7 +9,7 @@ use crate::config::{Autorestart, ProgramSpec};
 use crate::time::Time;
 
 /// What is known of one instance of a program. At rest this record is all that it costs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Instance {
     /// Index of its program.
     pub(super) program: u32,

@@ -60,7 +60,7 @@ use rolling::Rolls;
 use shutdown::{By, Phase};
 
 /// The state of everything supervised.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Supervisor {
     programs: Vec<Program>,
     instances: Slots<Instance>,
@@ -89,7 +89,7 @@ pub struct Supervisor {
 }
 
 /// A program and its instances.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Program {
     /// As it is in force; `scale` may have changed its numprocs.
     spec: Arc<ProgramSpec>,

@@ -17,13 +17,13 @@ pub(super) enum Wish {
 }
 
 /// The open orders and the instances each of them still waits for. Costs nothing when none is open.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Requests {
     open: BTreeMap<RequestId, Open>,
     waits: BTreeMap<(Key, RequestId), Wish>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Open {
     waiting_for: usize,
     ok: bool,

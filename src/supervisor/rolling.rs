@@ -20,10 +20,10 @@ use crate::time::Time;
 const READY_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The rolling restarts that are under way. Costs nothing when there is none.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Rolls(Vec<Roll>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Roll {
     request: RequestId,
     batch: usize,

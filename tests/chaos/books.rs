@@ -1,6 +1,6 @@
 //! What the writers noted, and whether the logs hold exactly that.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -69,18 +69,22 @@ pub fn audit<'a>(
     files: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Account, String> {
     let mut seen: HashMap<Voice, Vec<bool>> = HashMap::new();
-    let mut cut: HashSet<String> = written.iter().filter_map(cut_line).collect();
+    // Two may be cut to the same text.
+    let mut cut: HashMap<String, u32> = HashMap::new();
+    for text in written.iter().filter_map(cut_line) {
+        *cut.entry(text).or_default() += 1;
+    }
     let mut account = Account { processes: written.len() / 2, ..Account::default() };
     for (file, text) in files {
         let mut last: HashMap<Voice, u64> = HashMap::new();
         for text in text.lines() {
             let Some((voice, number)) = parse(text).filter(|(voice, number)| text == line(voice, *number))
             else {
-                if cut.remove(text) {
-                    account.cut += 1;
-                    continue;
-                }
-                return Err(format!("{file}: a torn line: {text:?}"));
+                let Some(count) = cut.get_mut(text).filter(|count| **count > 0) else {
+                    return Err(format!("{file}: a torn line: {text:?}"));
+                };
+                (*count, account.cut) = (*count - 1, account.cut + 1);
+                continue;
             };
             if number == 0 || written.get(&voice).is_none_or(|book| number > book.begun) {
                 return Err(format!("{file}: a line that nobody wrote: {text:?}"));

@@ -17,6 +17,7 @@ mod oracles;
 #[allow(dead_code)]
 mod random;
 mod site;
+mod soak;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -25,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use harness::{PATIENCE, Running, descriptors, marked, wait_for, wait_until};
 use nix::sys::signal::Signal;
-use operations::{Chaos, ask};
+use operations::{Chaos, Pace, ask};
 use oracles::{census, converge, strays, wakeups, zombies};
 use random::Random;
 
@@ -53,6 +54,7 @@ fn after_any_chaos_everything_is_as_it_should_be() {
         running: &running,
         instances,
         seed,
+        pace: Pace::STORM,
         operations: operations.unwrap_or(u64::MAX),
         until: begin + Duration::from_secs(seconds),
         done: AtomicU64::new(0),

@@ -22,11 +22,29 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a dead child may stay unreaped. The supervisor is stopped for moments only.
 const ZOMBIE_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How many threads do a kind of operation, and the longest that each waits after one, in milliseconds.
+#[derive(Clone, Copy)]
+pub struct Pace {
+    pub harm: (u64, u64),
+    pub administration: (u64, u64),
+    pub noise: (u64, u64),
+    pub commands: (u64, u64),
+}
+
+impl Pace {
+    /// As much as there can be.
+    pub const STORM: Pace = Pace { harm: (1, 8), administration: (1, 60), noise: (2, 8), commands: (12, 20) };
+    /// About twenty a second.
+    pub const BREEZE: Pace =
+        Pace { harm: (1, 500), administration: (1, 2000), noise: (1, 400), commands: (1, 180) };
+}
+
 /// The chaos, as all its threads see it.
 pub struct Chaos<'a> {
     pub running: &'a Running,
     pub instances: u32,
     pub seed: u64,
+    pub pace: Pace,
     /// Operations after which it ends, and when it does in any case.
     pub operations: u64,
     pub until: Instant,
@@ -41,23 +59,33 @@ impl Chaos<'_> {
     pub fn play(&self) {
         std::thread::scope(|scope| {
             scope.spawn(|| self.look());
-            scope.spawn(|| self.repeat(1, 8, Self::harm));
-            scope.spawn(|| self.repeat(2, 60, Self::administer));
-            for number in 0..2 {
-                scope.spawn(move || self.repeat(10 + number, 8, Self::disturb));
-            }
-            for number in 0..12 {
-                scope.spawn(move || self.repeat(20 + number, 20, Self::command));
-            }
+            let Pace { harm, administration, noise, commands } = self.pace;
+            self.set_going(scope, 0, harm, Self::harm);
+            self.set_going(scope, 100, administration, Self::administer);
+            self.set_going(scope, 200, noise, Self::disturb);
+            self.set_going(scope, 300, commands, Self::command);
         });
     }
 
-    fn is_over(&self) -> bool {
+    /// So many threads that do this again and again; `first` and the numbers after it are their own.
+    fn set_going<'s>(
+        &'s self,
+        scope: &'s std::thread::Scope<'s, '_>,
+        first: u64,
+        (count, pace): (u64, u64),
+        act: fn(&Self, &mut Random),
+    ) {
+        for number in first..first + count {
+            scope.spawn(move || self.repeat(number, pace, act));
+        }
+    }
+
+    pub fn is_over(&self) -> bool {
         self.done.load(Ordering::Relaxed) >= self.operations || Instant::now() >= self.until
     }
 
     /// `act` again and again, with up to `pace` milliseconds in between.
-    fn repeat(&self, number: u64, pace: u64, act: impl Fn(&Self, &mut Random)) {
+    fn repeat(&self, number: u64, pace: u64, act: fn(&Self, &mut Random)) {
         let mut random = Random::new(self.seed.wrapping_mul(1000) + number);
         while !self.is_over() {
             act(self, &mut random);

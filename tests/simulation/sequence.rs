@@ -19,9 +19,8 @@ use crate::world::{Kept, World};
 const TURNS_MAX: usize = 2_000;
 const NANOSECOND: Duration = Duration::from_nanos(1);
 
-/// Plays the sequence of this seed; how many steps it had, or the promise that was broken.
-pub fn play<'t>(seed: u64, plain: &'t Config, trace: &'t mut Trace) -> Result<u64, String> {
-    let mut random = Random::new(seed);
+/// Plays the sequence of this chance; how many steps it had, or the promise that was broken.
+pub fn play<'t>(mut random: Random, plain: &'t Config, trace: &'t mut Trace) -> Result<u64, String> {
     let config = draw_config(&mut random, plain);
     let mut sequence = Sequence { random, world: World::new(&config, trace), plain };
     sequence.world.boot()?;

@@ -258,9 +258,9 @@ impl<'t> World<'t> {
     pub fn report_stale(&mut self, event: Event) -> Kept {
         // Any event may bring a shutdown on that has run out of time.
         let is_late = self.core.next_deadline().is_some_and(|deadline| deadline <= self.now);
-        let before = format!("{:?}", self.core);
+        let before = self.all_of_the_core();
         self.handle(event)?;
-        let is_same = format!("{:?}", self.core).split(" now: ").next() == before.split(" now: ").next();
+        let is_same = self.all_of_the_core() == before;
         if is_same || is_late {
             return Ok(());
         }
@@ -272,6 +272,17 @@ impl<'t> World<'t> {
             part(&before),
             part(&after)
         ))
+    }
+
+    /// The core as it prints itself, without the time, and with its instances, which their table does not
+    /// print.
+    fn all_of_the_core(&self) -> String {
+        let mut text = format!("{:?}", self.core);
+        text.truncate(text.rfind(" now: ").unwrap_or(text.len()));
+        for key in self.expected.keys() {
+            text += &format!("{:?}", self.core.instance(*key));
+        }
+        text
     }
 
     /// An order to the instances in `keys`, which are the ones that its targets mean.

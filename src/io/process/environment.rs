@@ -1,20 +1,10 @@
 //! The environment of a child: ours as it was at the start, and what is its own.
-//!
-//! `Command::env` makes std copy and sort the whole environment for every single spawn, which costs
-//! more instructions than all else that we do for it. A `Command` that changes nothing hands on
-//! `environ` as it stands; so, like the umask and the limits, it is set in ourselves around the spawn
-//! and taken back.
 
 use std::ffi::{CStr, CString, OsString, c_char};
 use std::os::unix::ffi::OsStringExt;
 use std::ptr;
 
 use crate::io::service_manager::VARIABLES;
-
-unsafe extern "C" {
-    /// environ(7).
-    static mut environ: *const *const c_char;
-}
 
 /// What every child inherits.
 pub(super) struct Environment {
@@ -31,15 +21,19 @@ impl Environment {
         Environment { inherited: inherited.filter_map(variable).collect() }
     }
 
-    /// Runs `spawn`, whose child gets what is inherited, unless that `is_cleared`, and `own`: names and values, of which the
-    /// last of a name counts.
-    pub(super) fn with<T>(&self, own: &[(&str, String)], is_cleared: bool, spawn: impl FnOnce() -> T) -> T {
+    /// Hands to `spawn` what is inherited, unless that `is_cleared`, and `own`: names and values, of which
+    /// the last of a name counts. It ends with a null pointer, as execve(2) wants it.
+    pub(super) fn with<T>(
+        &self,
+        own: &[(&str, String)],
+        is_cleared: bool,
+        spawn: impl FnOnce(&[*const c_char]) -> T,
+    ) -> T {
         let own_variables = variables(own);
         let inherited = self.inherited.iter().filter(|variable| !is_cleared && !is_replaced(variable, own));
         let block: Vec<*const c_char> =
             inherited.chain(&own_variables).map(|variable| variable.as_ptr()).chain([ptr::null()]).collect();
-        let _restored_at_the_end = Borrowed::set(&block);
-        spawn()
+        spawn(&block)
     }
 }
 
@@ -55,31 +49,6 @@ fn variables(own: &[(&str, String)]) -> Vec<CString> {
 fn is_replaced(variable: &CStr, own: &[(&str, String)]) -> bool {
     let rests = own.iter().filter_map(|(name, _)| variable.to_bytes().strip_prefix(name.as_bytes()));
     rests.into_iter().any(|rest| rest.first() == Some(&b'='))
-}
-
-/// Another `environ`, for as long as this lives.
-struct Borrowed {
-    ours: *const *const c_char,
-}
-
-impl Borrowed {
-    /// `block` ends with a null pointer and must outlive this.
-    fn set(block: &[*const c_char]) -> Borrowed {
-        // SAFETY: there is one thread, so nobody reads or writes `environ` at the same time; until it
-        // is put back, only the spawn reads it, and does not change it.
-        unsafe {
-            let ours = environ;
-            environ = block.as_ptr();
-            Borrowed { ours }
-        }
-    }
-}
-
-impl Drop for Borrowed {
-    fn drop(&mut self) {
-        // SAFETY: as above.
-        unsafe { environ = self.ours };
-    }
 }
 
 #[cfg(test)]

@@ -1,53 +1,62 @@
-//! Low descriptor numbers, kept free for what is given to children.
-//!
-//! posix_spawn refuses (EBADF) a descriptor whose number is not below the limit in force, and that is
-//! the child's limit, which is usually far below ours. With a few hundred instances all low numbers
-//! are taken by pipes, so three are kept occupied by /dev/null and given up when they are needed.
+//! Where a child finds its standard streams: low descriptor numbers that are kept for them, because it
+//! takes a copy of the lowest only.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::OFlag;
+use nix::libc::c_uint;
 use nix::unistd::dup3;
 
-use super::limits::FileLimit;
-
-/// stdin, stdout and stderr of one child.
-const SEATS: usize = 3;
-
-/// The reserved numbers.
+/// /dev/null, and the reserved numbers.
 pub(super) struct Seats {
-    limit: FileLimit,
-    free: Vec<OwnedFd>,
+    /// The stdin of all children, and whatever is discarded.
+    null: File,
+    /// For stdout and stderr; /dev/null holds those that nobody sits on.
+    outputs: [OwnedFd; 2],
+}
+
+/// One of the two.
+#[derive(Clone, Copy)]
+pub(super) enum Seat {
+    Stdout = 0,
+    Stderr = 1,
 }
 
 impl Seats {
     /// Takes the lowest free numbers, so this must happen before much else is open.
-    pub(super) fn reserve(null: &File, limit: FileLimit) -> io::Result<Seats> {
-        let free = (0..SEATS).map(|_| null.try_clone().map(OwnedFd::from)).collect::<io::Result<_>>()?;
-        Ok(Seats { limit, free })
+    pub(super) fn reserve() -> io::Result<Seats> {
+        let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+        let another = || null.try_clone().map(OwnedFd::from);
+        Ok(Seats { outputs: [another()?, another()?], null })
     }
 
-    /// The same file at a number that a child can inherit.
-    pub(super) fn seat(&mut self, file: OwnedFd) -> io::Result<OwnedFd> {
-        if self.limit.inherits(file.as_raw_fd()) {
-            return Ok(file);
-        }
-        let Some(mut seat) = self.free.pop() else { return Ok(file) };
-        dup3(&file, &mut seat, OFlag::O_CLOEXEC)?;
-        Ok(seat)
+    /// The number of /dev/null.
+    pub(super) fn null(&self) -> RawFd {
+        self.null.as_raw_fd()
     }
 
-    /// Takes the seats again, once the child has what it needs and they are closed: a new descriptor
-    /// gets the lowest number.
-    pub(super) fn refill(&mut self, null: &File) {
-        while self.free.len() < SEATS {
-            match null.try_clone() {
-                Ok(file) => self.free.push(file.into()),
-                // Without a descriptor left nothing is started anyway; the next spawn tries again.
-                Err(_) => return,
-            }
+    /// Lets `file` sit here until [`Seats::clear`]; the number it has then.
+    pub(super) fn seat(&mut self, seat: Seat, file: OwnedFd) -> io::Result<RawFd> {
+        let number = &mut self.outputs[seat as usize];
+        dup3(&file, number, OFlag::O_CLOEXEC)?;
+        Ok(number.as_raw_fd())
+    }
+
+    /// The child has its own copies: a pipe ends when it closes them.
+    pub(super) fn clear(&mut self) {
+        let Seats { null, outputs } = self;
+        for number in outputs {
+            // Onto a number that is taken this needs no descriptor and cannot fail.
+            let _ = dup3(null.as_fd(), number, OFlag::O_CLOEXEC);
         }
+    }
+
+    /// Nobody sits on this number or a higher one.
+    pub(super) fn end(&self) -> c_uint {
+        let [stdout, stderr] = self.outputs.each_ref().map(AsRawFd::as_raw_fd);
+        let highest = self.null().max(stdout).max(stderr);
+        c_uint::try_from(highest).map_or(c_uint::MAX, |number| number + 1)
     }
 }

@@ -1,28 +1,24 @@
-//! From a program's specification to a running process.
-//!
-//! std's `Command` stays on posix_spawn as long as nothing asks for uid, groups or pre_exec; that is
-//! a vfork, whose cost does not grow with our memory. What posix_spawn cannot set for the child, or
-//! only at a price (umask, limits, environment), is set in ourselves around it and taken back: there
-//! is one thread, so nobody else sees it.
+//! From a program's specification to a running process: everything is prepared here, and `birth`
+//! does it.
 
-use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::ffi::{CString, OsString};
 use std::io::{self, PipeReader, PipeWriter};
-use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
+use std::os::fd::{OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::ptr;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::stat::{Mode, umask};
+use nix::libc::{self, c_char, c_int};
 
+use super::birth::{self, Birth};
 use super::environment::Environment;
 use super::failure::explain;
 use super::leaks;
 use super::limits::FileLimit;
 use super::run_id::{self, RunIds};
-use super::seats::Seats;
-use super::transition;
+use super::seats::{Seat, Seats};
+use super::transition::Transition;
 use crate::config::{Output, ProgramSpec};
 use crate::io::program_path::find_program;
 use crate::io::reason::reason;
@@ -30,9 +26,12 @@ use crate::supervisor::Run;
 
 /// Starts processes.
 pub(crate) struct Launcher {
-    null: File,
     limit: FileLimit,
     seats: Seats,
+    /// Whether a child can leave our descriptors behind without a copy of them all.
+    can_unshare: bool,
+    /// Signals that are to be at their default in a child and are not in us.
+    signals: Vec<c_int>,
     environment: Environment,
     run_ids: RunIds,
 }
@@ -50,23 +49,18 @@ pub(crate) struct Streams {
     pub(crate) stderr: Option<PipeReader>,
 }
 
-/// The child's ends, at numbers that its limit allows.
-struct ChildStreams {
-    stdin: Stdio,
-    stdout: Stdio,
-    stderr: Stdio,
-}
-
 impl Launcher {
+    /// All signal handlers are installed by now.
     pub(crate) fn new(limit: FileLimit, run_ids: RunIds) -> io::Result<Launcher> {
-        if let Err(error) = leaks::withhold() {
+        let withheld = leaks::withhold();
+        if let Err(error) = &withheld {
             log::warn!("programs may inherit descriptors that were leaked to us: {error}");
         }
-        let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
         Ok(Launcher {
-            seats: Seats::reserve(&null, limit)?,
+            seats: Seats::reserve()?,
+            can_unshare: withheld.is_ok(),
+            signals: birth::own_signals(),
             environment: Environment::inherit(),
-            null,
             limit,
             run_ids,
         })
@@ -78,12 +72,12 @@ impl Launcher {
     /// What could not be done, and why, in words for the user.
     pub(crate) fn spawn(&mut self, program: &ProgramSpec, number: u32, run: Run) -> Result<Spawned, String> {
         let spawned = self.start(program, number, run);
-        self.seats.refill(&self.null);
+        self.seats.clear();
         spawned
     }
 
     fn start(&mut self, program: &ProgramSpec, number: u32, run: Run) -> Result<Spawned, String> {
-        let (streams, child) =
+        let (streams, stdio) =
             self.open_streams(program).map_err(|error| format!("no pipe: {}", reason(&error)))?;
         let expand = |template: &crate::config::Template| template.expand(&program.name, number);
         let workingdir = PathBuf::from(expand(&program.workingdir));
@@ -93,72 +87,71 @@ impl Launcher {
         let path = env.iter().rev().find(|(name, _)| *name == "PATH").map(|(_, path)| OsString::from(path));
         let path = path.or_else(|| std::env::var_os("PATH"));
         let Some(file) = find_program(&words[0], path.as_deref(), &workingdir) else {
-            return Err(explain(
-                &io::Error::from_raw_os_error(nix::libc::ENOENT),
-                &words[0],
-                None,
-                &workingdir,
-            ));
+            let missing = io::Error::from_raw_os_error(libc::ENOENT);
+            return Err(explain(&missing, &words[0], None, &workingdir));
         };
-
-        let mut command = Command::new(&file);
-        command.arg0(&words[0]).args(&words[1..]).current_dir(&workingdir).process_group(0);
         env.push(("TASKMASTER_PROGRAM_NAME", program.name.clone()));
         env.push(("TASKMASTER_PROCESS_NUM", number.to_string()));
         env.push(("TASKMASTER_PROCESS_NAME", format!("{}:{number}", program.name)));
         env.push((run_id::VARIABLE, self.run_ids.of(run)));
-        transition::arrange(&mut command, &program.identity);
-        command.stdin(child.stdin).stdout(child.stdout).stderr(child.stderr);
 
-        let spawn = || self.limit.with_inherited(|| command.spawn());
-        let spawned =
-            with_umask(program.umask, || self.environment.with(&env, program.identity.clear_env, spawn));
-        match spawned {
-            // The handle has nothing to clean up: reaping is the process table's.
-            Ok(child) => Ok(Spawned { pid: child.id(), streams }),
-            Err(error) => Err(transition::explain(&error)
-                .unwrap_or_else(|| explain(&error, &words[0], Some(Path::new(&file)), &workingdir))),
+        let arguments: Vec<CString> =
+            words.iter().map(|word| text(word.as_bytes())).collect::<Result<_, String>>()?;
+        let pointers: Vec<*const c_char> =
+            arguments.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect();
+        let file_text = text(file.as_os_str().as_bytes())?;
+        let directory = text(workingdir.as_os_str().as_bytes())?;
+        let transition = Transition::of(&program.identity);
+        let delivered = self.environment.with(&env, program.identity.clear_env, |environment| {
+            let birth = Birth {
+                file: &file_text,
+                arguments: &pointers,
+                environment,
+                workingdir: &directory,
+                stdio,
+                unneeded_from: self.can_unshare.then(|| self.seats.end()),
+                umask: program.umask,
+                file_limit: self.limit.of_children(),
+                transition: transition.as_ref(),
+                signals: &self.signals,
+            };
+            birth.deliver()
+        });
+        match delivered {
+            Ok(pid) => Ok(Spawned { pid, streams }),
+            Err(failure) => {
+                let plainly = || explain(&failure.into(), &words[0], Some(Path::new(&file)), &workingdir);
+                Err(failure.explain().unwrap_or_else(plainly))
+            }
         }
     }
 
-    /// Opens everything that the child needs before its limits are in force.
-    fn open_streams(&mut self, program: &ProgramSpec) -> io::Result<(Streams, ChildStreams)> {
-        let Launcher { null, seats, .. } = self;
-        let mut ours = Streams::default();
-        let mut seated = |file: OwnedFd| seats.seat(file).map(Stdio::from);
-        let null = || null.try_clone().map(OwnedFd::from);
-        let mut merged = None;
-        let stdout = match program.stdout {
-            Output::Discard if !program.hears_discarded_stdout() => seated(null()?)?,
-            Output::Stdout => seated(null()?)?,
-            Output::File(_) | Output::Inherit | Output::Discard => {
-                let (reader, writer) = half_blocking_pipe()?;
-                ours.stdout = Some(reader);
-                if program.stderr == Output::Stdout {
-                    merged = Some(writer.try_clone()?);
-                }
-                seated(writer.into())?
-            }
+    /// Our ends of the pipes, and the numbers of the child's.
+    fn open_streams(&mut self, program: &ProgramSpec) -> io::Result<(Streams, [RawFd; 3])> {
+        let Launcher { seats, .. } = self;
+        let null = seats.null();
+        let mut pipe = |seat| {
+            let (reader, writer) = half_blocking_pipe()?;
+            Ok::<_, io::Error>((Some(reader), seats.seat(seat, OwnedFd::from(writer))?))
         };
-        let stderr = match program.stderr {
-            Output::File(_) | Output::Inherit => {
-                let (reader, writer) = half_blocking_pipe()?;
-                ours.stderr = Some(reader);
-                seated(writer.into())?
-            }
-            Output::Discard if program.hears_discarded_stderr() => {
-                let (reader, writer) = half_blocking_pipe()?;
-                ours.stderr = Some(reader);
-                seated(writer.into())?
-            }
-            Output::Discard => seated(null()?)?,
-            Output::Stdout => match merged {
-                Some(stdout) => seated(stdout.into())?,
-                None => seated(null()?)?,
-            },
+        let (stdout, child_stdout) = match program.stdout {
+            Output::File(_) | Output::Inherit => pipe(Seat::Stdout)?,
+            Output::Discard if program.hears_discarded_stdout() => pipe(Seat::Stdout)?,
+            Output::Discard | Output::Stdout => (None, null),
         };
-        Ok((ours, ChildStreams { stdin: seated(null()?)?, stdout, stderr }))
+        let (stderr, child_stderr) = match program.stderr {
+            Output::File(_) | Output::Inherit => pipe(Seat::Stderr)?,
+            Output::Discard if program.hears_discarded_stderr() => pipe(Seat::Stderr)?,
+            Output::Discard => (None, null),
+            Output::Stdout => (None, child_stdout),
+        };
+        Ok((Streams { stdout, stderr }, [null, child_stdout, child_stderr]))
     }
+}
+
+/// As the system takes it. The configuration refuses a NUL, the environment cannot have one.
+fn text(bytes: &[u8]) -> Result<CString, String> {
+    CString::new(bytes).map_err(|error| format!("cannot be started: {error}"))
 }
 
 /// What a program has by who it is and by its files, before its own `env`.
@@ -177,13 +170,4 @@ fn half_blocking_pipe() -> io::Result<(PipeReader, PipeWriter)> {
     let (reader, writer) = io::pipe()?;
     fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     Ok((reader, writer))
-}
-
-/// Runs `spawn` under the umask that the child is to have; `None` is ours, inherited as it is.
-fn with_umask<T>(mask: Option<u32>, spawn: impl FnOnce() -> T) -> T {
-    let Some(mask) = mask else { return spawn() };
-    let ours = umask(Mode::from_bits_truncate(mask));
-    let result = spawn();
-    umask(ours);
-    result
 }

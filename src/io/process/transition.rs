@@ -1,102 +1,103 @@
-//! What a child does to itself between fork and exec: limits, user, groups. A program that asks for none
-//! of it does not fork at all.
+//! What a child does to itself before its exec, where its configuration asks for that: limits, user, groups.
 //!
 //! In there only async-signal-safe calls are allowed, so everything is looked up and allocated before.
 
 use std::ffi::CString;
-use std::io;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
 
 use nix::libc;
 
+use super::birth::{Failure, Step, done};
 use crate::config::{Identity, Limit, OnCrash};
 
-/// Failures are told to the parent as one number: the step, times this, plus errno.
-const STEP: i32 = 1000;
-/// What each step was about, for the user.
-const STEPS: [&str; 7] = [
-    "set its limits",
-    "set its priority (nice)",
-    "set its oom_score_adj",
-    "join its groups",
-    "become its group",
-    "become its user",
-    "be tied to the supervisor (on_crash)",
-];
+/// All that an `identity` asks for.
+pub(super) struct Transition {
+    limits: Vec<(libc::__rlimit_resource_t, libc::rlimit)>,
+    nice: Option<i32>,
+    /// What is written into oom_score_adj.
+    score: Option<CString>,
+    groups: Vec<libc::gid_t>,
+    gid: Option<u32>,
+    uid: Option<u32>,
+    dies_with_us: bool,
+    parent: u32,
+}
 
-/// Arranges for all that `identity` asks for; nothing if that is nothing.
-pub(super) fn arrange(command: &mut Command, identity: &Identity) {
-    let Identity { user, group, rlimits, nice, oom_score_adj, on_crash, env_file: _, clear_env: _ } =
-        identity;
-    let gid = group.or(user.as_ref().map(|user| user.gid));
-    let is_plain = gid.is_none()
-        && rlimits.is_empty()
-        && nice.is_none()
-        && oom_score_adj.is_none()
-        && *on_crash == OnCrash::Keep;
-    if is_plain {
-        return;
+impl Transition {
+    /// `None` if nothing is asked for.
+    pub(super) fn of(identity: &Identity) -> Option<Transition> {
+        let Identity { user, group, rlimits, nice, oom_score_adj, on_crash, env_file: _, clear_env: _ } =
+            identity;
+        let gid = group.or(user.as_ref().map(|user| user.gid));
+        let is_plain = gid.is_none()
+            && rlimits.is_empty()
+            && nice.is_none()
+            && oom_score_adj.is_none()
+            && *on_crash == OnCrash::Keep;
+        if is_plain {
+            return None;
+        }
+        let range =
+            |limit: &crate::config::Range| libc::rlimit { rlim_cur: limit.soft, rlim_max: limit.hard };
+        // The group that is asked for stands in for the user's own one.
+        let groups: Vec<libc::gid_t> = match (user, gid) {
+            (Some(user), Some(gid)) => {
+                user.groups.iter().copied().filter(|one| *one != user.gid).chain([gid]).collect()
+            }
+            (None, Some(gid)) => vec![gid],
+            (_, None) => Vec::new(),
+        };
+        Some(Transition {
+            limits: rlimits.iter().map(|(limit, values)| (resource(*limit), range(values))).collect(),
+            nice: *nice,
+            score: oom_score_adj.and_then(|score| CString::new(score.to_string()).ok()),
+            groups,
+            gid,
+            uid: user.as_ref().map(|user| user.uid),
+            dies_with_us: *on_crash == OnCrash::Kill,
+            parent: std::process::id(),
+        })
     }
-    let limits: Vec<_> = rlimits
-        .iter()
-        .map(|(limit, range)| (resource(*limit), libc::rlimit { rlim_cur: range.soft, rlim_max: range.hard }))
-        .collect();
-    let score = oom_score_adj.and_then(|score| CString::new(score.to_string()).ok());
-    // The group that is asked for stands in for the user's own one.
-    let groups: Vec<libc::gid_t> = match (user, gid) {
-        (Some(user), Some(gid)) => {
-            user.groups.iter().copied().filter(|one| *one != user.gid).chain([gid]).collect()
-        }
-        (None, Some(gid)) => vec![gid],
-        (_, None) => Vec::new(),
-    };
-    let (uid, nice, dies_with_us) = (user.as_ref().map(|user| user.uid), *nice, *on_crash == OnCrash::Kill);
-    let parent = std::process::id();
-    let change = move || {
-        for (resource, limit) in &limits {
+
+    /// Whether the process becomes another user's, or another group's.
+    pub(super) fn changes_user(&self) -> bool {
+        self.gid.is_some() || self.uid.is_some()
+    }
+
+    /// Does all of it, in the child.
+    pub(super) fn apply(&self) -> Result<(), Failure> {
+        for (resource, limit) in &self.limits {
             // SAFETY: reads one struct that lives.
-            done(0, unsafe { libc::setrlimit(*resource, limit) })?;
+            done(Step::Limits, unsafe { libc::setrlimit(*resource, limit) })?;
         }
-        if let Some(nice) = nice {
+        if let Some(nice) = self.nice {
             // SAFETY: takes numbers only.
-            done(1, unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) })?;
+            done(Step::Nice, unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) })?;
         }
-        if let Some(score) = &score {
-            done(2, write_score(score))?;
+        if let Some(score) = &self.score {
+            done(Step::OomScore, write_score(score))?;
         }
-        if let Some(gid) = gid {
+        if let Some(gid) = self.gid {
             // SAFETY: reads as many numbers as it is told of.
-            done(3, unsafe { libc::setgroups(groups.len(), groups.as_ptr()) })?;
+            done(Step::Groups, unsafe { libc::setgroups(self.groups.len(), self.groups.as_ptr()) })?;
             // SAFETY: takes numbers only.
-            done(4, unsafe { libc::setgid(gid) })?;
+            done(Step::OwnGroup, unsafe { libc::setgid(gid) })?;
         }
-        if let Some(uid) = uid {
+        if let Some(uid) = self.uid {
             // SAFETY: takes numbers only.
-            done(5, unsafe { libc::setuid(uid) })?;
+            done(Step::User, unsafe { libc::setuid(uid) })?;
         }
-        if dies_with_us {
+        if self.dies_with_us {
             // After the change of user, which takes it back.
             // SAFETY: takes numbers only.
-            done(6, unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
+            done(Step::OnCrash, unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
             // Whose parent died before that hears of no death any more.
             // SAFETY: takes nothing.
-            if u32::try_from(unsafe { libc::getppid() }) != Ok(parent) {
-                return Err(io::Error::from_raw_os_error(6 * STEP + STEP + libc::ESRCH));
+            if u32::try_from(unsafe { libc::getppid() }) != Ok(self.parent) {
+                return Err(Failure { step: Step::OnCrash, errno: libc::ESRCH });
             }
         }
         Ok(())
-    };
-    // SAFETY: all that is called in there is async-signal-safe, and nothing is allocated.
-    unsafe { command.pre_exec(change) };
-}
-
-fn done(step: i32, result: libc::c_int) -> io::Result<()> {
-    if result != -1 {
-        return Ok(());
     }
-    let errno = io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL);
-    Err(io::Error::from_raw_os_error((step + 1) * STEP + errno))
 }
 
 /// -1 and errno, as a system call would.
@@ -114,14 +115,6 @@ fn write_score(score: &CString) -> libc::c_int {
         *libc::__errno_location() = errno;
         if written == -1 { -1 } else { 0 }
     }
-}
-
-/// Why a step failed, if it is one of these that did.
-pub(super) fn explain(error: &io::Error) -> Option<String> {
-    let number = error.raw_os_error().filter(|number| *number >= STEP)?;
-    let what = STEPS.get(usize::try_from(number / STEP - 1).ok()?)?;
-    let why = nix::errno::Errno::from_raw(number % STEP).desc();
-    Some(format!("it cannot {what}: {why}"))
 }
 
 fn resource(limit: Limit) -> libc::__rlimit_resource_t {
@@ -158,13 +151,5 @@ mod tests {
             };
             assert_eq!(resource(Limit(at)), known, "{name}");
         }
-    }
-
-    #[test]
-    fn a_step_that_failed_is_named() {
-        let error =
-            done(5, -1).map_err(|_| io::Error::from_raw_os_error(6 * STEP + libc::EPERM)).unwrap_err();
-        assert_eq!(explain(&error).unwrap(), "it cannot become its user: Operation not permitted");
-        assert_eq!(explain(&io::Error::from_raw_os_error(libc::ENOENT)), None);
     }
 }

@@ -1,0 +1,82 @@
+//! The configurations that are explored, two instances each. Times are whole seconds, so that time goes
+//! on in steps of half the shortest.
+
+use std::time::Duration;
+
+/// What is explored.
+#[derive(Clone, Copy)]
+pub struct Policy {
+    pub name: &'static str,
+    /// The entries of `programs:`.
+    pub programs: &'static str,
+    /// What a reload goes to; back to `programs` by another one.
+    pub other: Option<&'static str>,
+    /// The ages that make a difference, at most.
+    pub age_max: Duration,
+    /// Whether somebody looks at how a process ended when it has.
+    pub ends_count: bool,
+    /// Whether processes leave strays behind.
+    pub has_strays: bool,
+    /// Whether `scale` is given, to 1 and 2.
+    pub scales: bool,
+}
+
+const PLAIN: Policy = Policy {
+    name: "",
+    programs: "",
+    other: None,
+    age_max: Duration::ZERO,
+    ends_count: false,
+    has_strays: false,
+    scales: false,
+};
+
+/// Neither restart_delay together with anything that keeps the age of an end (kill_strays: always,
+/// liveness), nor jitter: what the canonical form leaves out must not matter.
+pub const POLICIES: [Policy; 8] = [
+    Policy {
+        name: "plain",
+        programs: "w: {cmd: x, numprocs: 2, starttime: 1, stoptime: 1, startretries: 1}",
+        ..PLAIN
+    },
+    Policy {
+        name: "always",
+        programs: "w: {cmd: x, numprocs: 2, starttime: 0, stoptime: 0, startretries: 0, autorestart: always, killasgroup: false, kill_strays: never}",
+        ..PLAIN
+    },
+    Policy {
+        name: "order",
+        programs: "a: {cmd: x, starttime: 1, stoptime: 1, startretries: 0}, b: {cmd: x, starttime: 0, stoptime: 1, startretries: 0, depends_on: {a: {condition: running}}}",
+        ..PLAIN
+    },
+    Policy {
+        name: "tiers",
+        programs: "a: {cmd: x, priority: 1, starttime: 0, stoptime: 1, startretries: 0, autorestart: never, exit_on_failure: true}, b: {cmd: x, priority: 2, type: oneshot, starttime: 1, stoptime: 1, startretries: 0}",
+        ends_count: true,
+        ..PLAIN
+    },
+    Policy {
+        name: "strays",
+        programs: "a: {cmd: x, starttime: 0, stoptime: 1, startretries: 0, kill_strays: always}, b: {cmd: x, starttime: 0, stoptime: 1, startretries: 0, stopasgroup: false}",
+        has_strays: true,
+        ..PLAIN
+    },
+    Policy {
+        name: "checks",
+        programs: "a: {cmd: x, starttime: 0, stoptime: 1, startretries: 0, readiness: {tcp: 'localhost:1', retries: 2}, liveness: {tcp: 'localhost:1', retries: 2}}, b: {cmd: x, starttime: 0, stoptime: 1, startretries: 0, depends_on: {a: {condition: healthy}}}",
+        ..PLAIN
+    },
+    Policy {
+        name: "governed",
+        programs: "w: {cmd: x, numprocs: 2, starttime: 0, stoptime: 1, startretries: 1, restart_delay: {initial: 1, max: 2}, max_restarts: 1, window: 2}",
+        age_max: Duration::from_secs(2),
+        ..PLAIN
+    },
+    Policy {
+        name: "reload",
+        programs: "a: {cmd: x, starttime: 0, stoptime: 1, startretries: 0}, b: {cmd: x, starttime: 0, stoptime: 1, startretries: 0}",
+        other: Some("a: {cmd: y, starttime: 0, stoptime: 1, startretries: 0, autostart: false}"),
+        scales: true,
+        ..PLAIN
+    },
+];
