@@ -34,6 +34,7 @@ impl World<'_> {
         self.core.handle(self.now, Event::Reload { request, plan: Box::new(plan) });
         if is_open {
             self.programs = new.programs;
+            self.storm.adopt(new.supervisor.restart_storm);
             self.meet_the_new(|spec| spec.autostart);
             self.plan_schedules();
         }

@@ -14,6 +14,7 @@ mod rolling;
 mod schedules;
 mod sequence;
 mod shrinking;
+mod storm;
 mod trace;
 mod way_out;
 mod world;

@@ -50,6 +50,8 @@ pub struct Expected {
     rest: &'static str,
     /// The wait by restart_delay before the present or last try.
     last_wait: Option<Duration>,
+    /// Its next process is one that nobody has asked for.
+    pub by_itself: bool,
     /// How often it came back by itself after a run, since the last wish.
     pub comebacks: u32,
     /// When it was restarted after a run, since the last wish.
@@ -113,6 +115,7 @@ impl Expected {
             tries: 0,
             rest: "STOPPED",
             last_wait: None,
+            by_itself: false,
             comebacks: 0,
             restarts: Vec::new(),
             last_born: None,
@@ -210,7 +213,7 @@ impl Expected {
     }
 
     pub fn told_to_run(&mut self) {
-        self.is_wanted = true;
+        (self.is_wanted, self.by_itself) = (true, false);
         self.outcome = None;
         self.tries = 0;
         if !self.is_occupied() && !self.is_queued {
@@ -532,6 +535,7 @@ impl Expected {
         (self.is_queued, self.retry_at, self.failures, self.tries) = (true, None, 0, 0);
         self.retries_allowed = self.spec.startretries;
         (self.last_wait, self.restarts, self.comebacks) = (None, Vec::new(), 0);
+        self.by_itself = false;
     }
 
     fn ended(&mut self) {
@@ -548,6 +552,7 @@ impl Expected {
         } else if self.failures > self.spec.startretries {
             self.rest = "FATAL";
         } else {
+            self.by_itself = true;
             let growing = Duration::from_secs(self.failures.into());
             self.retry_at = Some(now + self.next_wait().unwrap_or(growing));
         }
@@ -600,7 +605,7 @@ impl Expected {
             }
             self.restarts.push(now);
         }
-        self.comebacks += 1;
+        (self.by_itself, self.comebacks) = (true, self.comebacks + 1);
         let ended = self.ends.last().map_or(now, |(at, _)| *at);
         if let (Some(delay), Some(born)) = (self.spec.restart_delay, self.last_born)
             && born + delay.max < ended

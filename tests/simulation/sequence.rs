@@ -10,7 +10,7 @@ use taskmaster::time::Time;
 
 use std::time::Duration;
 
-use crate::programs::{CALM, draw_config, draw_nature, is_connected, mutate_config};
+use crate::programs::{CALM, draw_config, draw_nature, draw_section, is_connected, mutate_config};
 use crate::random::Random;
 use crate::trace::Trace;
 use crate::world::{Kept, World};
@@ -45,8 +45,10 @@ struct Sequence<'t> {
 }
 
 impl Sequence<'_> {
-    fn config_in_force(&self) -> Config {
-        Config { programs: self.world.programs.clone(), supervisor: self.plain.supervisor.clone() }
+    /// Nothing about the programs changes, and perhaps nothing at all.
+    fn config_in_force(&mut self) -> Config {
+        let supervisor = draw_section(&mut self.random, self.plain);
+        Config { programs: self.world.programs.clone(), supervisor }
     }
 
     fn step(&mut self) -> Kept {
@@ -62,7 +64,10 @@ impl Sequence<'_> {
                 let name = format!("p{}", self.random.below(5));
                 self.world.scale(&name, self.random.below(4) as u32)
             }
-            18 => self.world.reload(self.config_in_force()),
+            18 => {
+                let new = self.config_in_force();
+                self.world.reload(new)
+            }
             19 => self.order(),
             20..40 => {
                 self.advance();
