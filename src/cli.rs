@@ -87,7 +87,7 @@ fn parse_messages(text: &str) -> Result<Verbosity, &'static str> {
 
 /// All that can be asked for: our own subcommands, and the console's.
 fn whole_command() -> clap::Command {
-    Cli::command().subcommands(commands::subcommands())
+    Cli::command().arg(commands::socket()).subcommands(commands::subcommands())
 }
 
 /// Does what the arguments of this process say.
@@ -97,6 +97,12 @@ pub fn main() -> ExitCode {
         && let Some(code) = commands::run(&matches, config)
     {
         return code;
+    }
+    if matches.get_one::<PathBuf>("socket").is_some() {
+        complain(
+            "error: --socket is for the commands to a running supervisor; the configuration says where to listen\n",
+        );
+        return ExitCode::from(INVALID);
     }
     let Cli { config, run, command } = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match command {

@@ -143,3 +143,16 @@ fn a_reader_that_has_gone_is_no_failure_worth_words() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     running.stop();
 }
+
+#[test]
+fn the_socket_may_be_named_before_the_command_and_after_it() {
+    let running = supervise();
+    let socket = running.site.path("taskmaster.sock");
+    let socket = socket.to_str().unwrap();
+    running.site.write("config.yaml", "programs: {}\ntaskmaster: {socket: elsewhere.sock}\n");
+    assert_eq!(said(&client(&running, &["pid"])).0, 3, "nobody listens at the new one");
+    for arguments in [["--socket", socket, "pid"], ["pid", "--socket", socket]] {
+        let (code, out, err) = said(&client(&running, &arguments));
+        assert_eq!((code, out.trim()), (0, running.pid().to_string().as_str()), "{arguments:?}: {err}");
+    }
+}

@@ -93,6 +93,8 @@ fn bad_usage_exits_with_2_and_starts_nothing() {
         &["--log-level", "loud"],
         &["-c"],
         &["check", "check"],
+        &["--socket", "taskmaster.sock"],
+        &["run", "--socket", "taskmaster.sock"],
         &["-c", "nowhere.yaml"],
         &["-c", "."],
         &["check", "-c", "nowhere.yaml"],

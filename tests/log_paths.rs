@@ -163,3 +163,40 @@ fn silence_after_a_flood_is_silence() {
     });
     running.stop();
 }
+
+/// What `check` says of a configuration that is valid.
+fn checked(site: &Site) -> String {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_taskmaster"));
+    let output = command.arg("check").current_dir(site.path("")).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && told.contains("valid"), "{told}");
+    told
+}
+
+#[test]
+fn as_root_a_log_directory_that_others_can_change_is_a_warning_of_check_and_of_the_start() {
+    use std::os::unix::fs::PermissionsExt;
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("left out: only what is written as root is worth planting links for");
+        return;
+    }
+    let site = Site::new("  w: {cmd: sleep 1000, numprocs: 2, stdout: open/w.log, stderr: open/w.err}");
+    std::fs::create_dir(site.path("open")).unwrap();
+    let check = || checked(&site);
+    for (mode, who) in [(0o777, "everybody"), (0o770, "its group")] {
+        std::fs::set_permissions(site.path("open"), std::fs::Permissions::from_mode(mode)).unwrap();
+        let told = check();
+        assert_eq!(told.matches(&format!("open can be changed by {who}, and logs are")).count(), 1, "{told}");
+    }
+    let running = site.supervise();
+    assert!(running.log().contains("open can be changed by its group"));
+    running.stop();
+}
+
+#[test]
+fn a_log_directory_of_our_own_is_no_warning() {
+    let site = Site::new("  w: {cmd: sleep 1000, stdout: own/w.log}");
+    std::fs::create_dir(site.path("own")).unwrap();
+    std::fs::set_permissions(site.path("own"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    assert!(!checked(&site).contains("can be changed"));
+}

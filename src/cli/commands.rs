@@ -67,13 +67,17 @@ fn subcommand(row: &'static Row) -> Command {
     }
     if name != "help" {
         let wait = Arg::new("wait").long("wait").value_name("SECONDS").value_parser(parse_seconds);
-        let socket =
-            Arg::new("socket").long("socket").value_name("PATH").value_parser(clap::value_parser!(PathBuf));
-        subcommand = subcommand
-            .arg(wait.help("Do not wait longer than this for the answer; the action goes on"))
-            .arg(socket.help("The control socket, instead of the one that the configuration names"));
+        subcommand =
+            subcommand.arg(wait.help("Do not wait longer than this for the answer; the action goes on"));
     }
     subcommand.arg(words)
+}
+
+/// Which supervisor is meant; it may stand before the command, too.
+pub(super) fn socket() -> Arg {
+    let socket = Arg::new("socket").long("socket").value_name("PATH").global(true);
+    let socket = socket.value_parser(clap::value_parser!(PathBuf));
+    socket.help("The control socket for commands to a running supervisor, instead of the one that the configuration names")
 }
 
 /// A line of a plan that is not about what stays as it is.

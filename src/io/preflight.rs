@@ -34,6 +34,7 @@ pub(crate) fn inspect(config: &Config, file: &Path) -> Vec<String> {
         }
     }
     warnings.extend(log_trouble("taskmaster", &config.supervisor.logfile));
+    warnings.extend(log_directories_of_others(config));
     warnings.extend(rotation_trouble(config));
     let limit = getrlimit(Resource::RLIMIT_NOFILE);
     warnings.extend(limit.ok().and_then(|(_, hard)| descriptor_trouble(config, hard)));
@@ -174,6 +175,37 @@ fn writable_by_others(file: &Path) -> Option<String> {
         let who = if mode & 0o002 != 0 { "everybody" } else { "its group" };
         format!("{} can be changed by {who}, and its programs run as root", file.display())
     })
+}
+
+/// Directories in which others could put links in the way of logs that are written as root. Each once,
+/// whoever logs there.
+fn log_directories_of_others(config: &Config) -> Vec<String> {
+    if !Uid::effective().is_root() {
+        return Vec::new();
+    }
+    let outputs = config.programs.iter().flat_map(|it| [(it, &it.stdout), (it, &it.stderr)]);
+    let paths = outputs.filter_map(|(program, output)| match output {
+        Output::File(path) => Some(PathBuf::from(path.expand(&program.name, 0))),
+        Output::Inherit | Output::Discard | Output::Stdout => None,
+    });
+    let mut seen = HashSet::new();
+    let mut warnings = Vec::new();
+    for path in paths.chain([config.supervisor.logfile.clone()]) {
+        // What does not exist is made, and made for us alone.
+        let directory = path.ancestors().skip(1).find(|it| it.is_dir());
+        let Some(directory) = directory.filter(|it| seen.insert(it.to_path_buf())) else { continue };
+        let Ok(found) = fs::metadata(directory) else { continue };
+        let who = match (found.uid(), found.mode()) {
+            (_, mode) if mode & 0o002 != 0 => "everybody",
+            (_, mode) if mode & 0o020 != 0 => "its group",
+            (uid, _) if uid != 0 => "its owner, who is not root,",
+            _ => continue,
+        };
+        let shown = directory.display();
+        warnings
+            .push(format!("the log directory {shown} can be changed by {who}, and logs are written as root"));
+    }
+    warnings
 }
 
 fn descriptor_trouble(config: &Config, hard_limit: u64) -> Option<String> {
