@@ -684,6 +684,29 @@ impl<'s> World<'s> {
         })
     }
 
+    /// Reports about earlier processes change nothing.
+    pub fn ignores_the_past(mut self) -> Kept {
+        if self.core.next_deadline().is_some_and(|deadline| deadline <= self.now) {
+            // Any event may bring on what is due.
+            return Ok(());
+        }
+        let before = self.digest();
+        let run = |facts: &Facts| facts.run.map(|run| Run { incarnation: run.incarnation - 1, ..run });
+        let past: Vec<Run> = self.facts.values().filter_map(run).collect();
+        for run in past {
+            self.handle(Event::Exited { run, status: ExitStatus::Code(1) })?;
+            self.handle(Event::GroupGone { run })?;
+            self.handle(Event::StraysFound { run, count: 1 })?;
+            self.handle(Event::Spawned { run, pid: u32::MAX })?;
+            self.handle(Event::SpawnFailed { run, reason: "late".to_owned() })?;
+            self.handle(Event::Probed { run, probe: Probe::Liveness, outcome: Err("late".to_owned()) })?;
+        }
+        match self.digest() == before {
+            true => Ok(()),
+            false => Err("a report about an earlier process changed something".to_owned()),
+        }
+    }
+
     /// A shutdown ends, without further input, whether processes obey or only SIGKILL ends them.
     /// What a shutdown leaves behind that had begun before may have had its time.
     pub fn can_leave(mut self, obeys: bool) -> Kept {
