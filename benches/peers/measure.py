@@ -220,7 +220,6 @@ def copy(tool, count, child, go, reports, expected):
 def copy_alone(command, producer, directory, go, reports, expected):
     """The same for what copies its standard input."""
     log = directory / "log"
-    log.mkdir()
     reader, writer = os.pipe()
     copier = subprocess.Popen(command, cwd=directory, stdin=reader, stdout=open(log / "out", "wb"))
     maker = subprocess.Popen(producer, stdout=writer)

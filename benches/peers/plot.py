@@ -23,18 +23,18 @@ STYLE = """
 
 def draw(data, median):
     panels = [
-        ("until all 1,000 run", "ms", [("life", COUNT, "start", 1000)]),
+        ("CPU until all 1,000 run", "ms", [("life", COUNT, "start_cpu", 1000)]),
         ("private memory for 1,000", "KiB", [("life", COUNT, "private", 1)]),
         ("killed until it runs again", "ms", [("respawn", RESPAWN_COUNT, "respawn", 1000)]),
     ]
     present = [name for name, version in data["tools"].items() if version != "absent"]
-    key = lambda name: median(data, "life", name, COUNT, "start") or math.inf
+    key = lambda name: median(data, "life", name, COUNT, "start_cpu") or math.inf
     names = sorted((name for name in present if key(name) < math.inf), key=key)
     width = LABELS + len(panels) * (PANEL + GAP)
     height = TOP + len(names) * ROW + 24
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        'role="img" aria-label="Taskmaster beside other supervisors: time to start, memory, time to restart">',
+        'role="img" aria-label="Taskmaster beside other supervisors: CPU to start, memory, time to restart">',
         f"<style>{STYLE}</style>",
         '<text class="title" x="0" y="20">A thousand children: less is better, each gridline is ten times more</text>',
     ]
@@ -61,7 +61,7 @@ def panel(x, title, names, values):
     for power in range(low, high + 1):
         line = x + at(10**power)
         out.append(f'<line class="axis" x1="{line:.1f}" y1="{TOP - 8}" x2="{line:.1f}" y2="{bottom}"/>')
-        out.append(f'<text class="value" x="{line:.1f}" y="{TOP - 14}" text-anchor="middle">{10**power:,g}</text>')
+        out.append(f'<text class="value" x="{line:.1f}" y="{TOP - 14}" text-anchor="middle">{short(10**power)}</text>')
     for row, name in enumerate(names):
         y = TOP + row * ROW
         if name not in values:
@@ -79,3 +79,11 @@ def panel(x, title, names, values):
 
 def shown(value):
     return f"{value:,.0f}" if value >= 100 else f"{value:.2g}" if value < 10 else f"{value:.0f}"
+
+
+def short(value):
+    """For an axis: 100k, 1M."""
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if value >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"

@@ -51,19 +51,20 @@ def table(head, rows):
 def life_table(data, count):
     get = lambda tool, figure: median(data, "life", tool, count, figure)
     head = [
-        f"N = {count:,}", "all running ms", "to floor", "CPU ms", "processes", "PSS KiB", "private KiB",
+        f"N = {count:,}", "all running ms", "to floor", "CPU ms", "to floor", "processes", "PSS KiB", "private KiB",
         "private per child KiB", "idle CPU ms", "idle switches", "status ms", "all stopped ms", "to floor",
     ]
     rows = []
     for tool in tools_of(data, "life", count):
         why = failure(data, "life", tool, count)
         if why:
-            rows.append([tool, why, *["-"] * 11])
+            rows.append([tool, why, *["-"] * 12])
             continue
         start, stop, private = get(tool, "start"), get(tool, "stop"), get(tool, "private")
         rows.append([
             f"**{tool}**" if tool == "taskmaster" else tool, number(start, 1000), ratio(start, get("floor", "start")),
-            number(get(tool, "start_cpu"), 1000), number(get(tool, "processes")), number(get(tool, "pss")),
+            number(get(tool, "start_cpu"), 1000), ratio(get(tool, "start_cpu"), get("floor", "start_cpu")),
+            number(get(tool, "processes")), number(get(tool, "pss")),
             number(private), number(private / count if private else None), number(get(tool, "idle_cpu"), 1000),
             number(get(tool, "idle_switches")), number(get(tool, "status"), 1000), number(stop, 1000),
             ratio(stop, get("floor", "stop")),
@@ -89,7 +90,7 @@ def log_table(data, part, count, floor):
     rows = []
     for tool in tools_of(data, part, count):
         seconds, cpu, size, lost = (get(tool, figure) for figure in ("seconds", "cpu", "bytes", "lost"))
-        if seconds is None:
+        if not seconds:
             rows.append([tool, failure(data, part, tool, count) or "-", *["-"] * 4])
             continue
         rows.append([
