@@ -84,6 +84,13 @@ pub enum Event {
         /// The run whose leader led it.
         run: Run,
     },
+    /// So much memory does a running process use that may not use very much.
+    Measured {
+        /// Which process.
+        run: Run,
+        /// Its resident bytes.
+        resident: u64,
+    },
     /// A check of a running process came to an end.
     Probed {
         /// Whose process.

@@ -9,7 +9,7 @@
 //! - `dependencies`: who waits for whom; `restarts`: what follows an end
 //! - `calendar`: programs that start at certain times
 //! - `orders`: commands to wishes; `requests`: commands that wait; `rolling`: restarts a few at a time;
-//!   `storms`: restarts of very many at once;
+//!   `recycling`: of what is old or large; `storms`: restarts of very many at once;
 //!   `reload`: another configuration;
 //!   `shutdown`: the way out
 //!
@@ -30,6 +30,7 @@ mod health;
 mod instance;
 mod lifecycle;
 mod orders;
+mod recycling;
 mod reload;
 mod remains;
 mod requests;
@@ -45,6 +46,7 @@ pub use dependencies::Blocker;
 pub use event::{Event, ExitStatus, Run};
 pub use health::{Illness, Probe};
 pub use instance::{Instance, Surrender, is_expected, too_many_restarts};
+pub use recycling::{Excess, Renewal};
 pub use state::{Ending, Goal, Launch, State};
 
 use std::collections::{BTreeMap, VecDeque};
@@ -57,6 +59,7 @@ use crate::timers::Timers;
 use calendar::Calendar;
 use dependencies::Rank;
 use dice::Dice;
+use recycling::Recycling;
 use requests::{Requests, verdict};
 use rolling::Rolls;
 use shutdown::{By, Phase};
@@ -77,6 +80,7 @@ pub struct Supervisor {
     actions: VecDeque<Action>,
     requests: Requests,
     rolls: Rolls,
+    recycling: Recycling,
     storms: Storms,
     phase: Phase,
     /// The instance whose failure ends everything.
@@ -156,6 +160,7 @@ impl Supervisor {
             actions: VecDeque::new(),
             requests: Requests::default(),
             rolls: Rolls::default(),
+            recycling: Recycling::default(),
             storms: Storms::new(config.supervisor.restart_storm),
             phase: Phase::Supervising,
             failure: None,
@@ -181,6 +186,7 @@ impl Supervisor {
             Event::Exited { run, status } => self.exited(run, status),
             Event::StraysFound { run, count } => self.strays_found(run, count),
             Event::GroupGone { run } => self.group_gone(run),
+            Event::Measured { run, resident } => self.measured(run, resident),
             Event::Probed { run, probe, outcome } => self.probed(run, probe, outcome),
             Event::Planned { program, next } => self.planned(&program, next),
             Event::Due { program } => self.due(&program),
@@ -192,6 +198,7 @@ impl Supervisor {
             self.begin_shutdown(By::Order);
         }
         self.advance_rolls();
+        self.advance_recycling();
         self.advance_held();
         self.advance_storms();
         self.advance_shutdown();
@@ -274,7 +281,7 @@ impl Supervisor {
         self.instances.get(key)
     }
 
-    /// The instance's one deadline: the end of its starttime, of its wait or of its stoptime.
+    /// The instance's one deadline: the end of its starttime, of its wait, of its stoptime or of its age.
     pub fn deadline(&self, key: Key) -> Option<Time> {
         self.timers.get(key.index())
     }

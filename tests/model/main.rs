@@ -8,6 +8,7 @@ mod expected;
 mod governing;
 mod leaving;
 mod orders;
+mod recycling;
 mod reloading;
 mod rolling;
 mod scene;

@@ -39,6 +39,7 @@ impl World<'_> {
             self.plan_schedules();
         }
         self.roll_on();
+        self.recycle_on();
         self.carry_out_and_compare()
     }
 
@@ -158,6 +159,7 @@ impl World<'_> {
         self.core.handle(self.now, Event::Order { request, order });
         self.meet_the_new(|_| !has_times);
         self.roll_on();
+        self.recycle_on();
         self.carry_out_and_compare()
     }
 

@@ -5,6 +5,7 @@ mod environment;
 mod failure;
 mod leaks;
 mod limits;
+mod memory;
 mod out_of_memory;
 mod proc_fs;
 mod run_id;
@@ -17,6 +18,7 @@ mod transition;
 mod usage;
 
 pub(crate) use limits::FileLimit;
+pub(crate) use memory::MemoryWatch;
 pub(crate) use out_of_memory::OutOfMemory;
 pub(crate) use run_id::RunIds;
 pub(crate) use spawn::Launcher;
