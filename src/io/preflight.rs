@@ -29,8 +29,10 @@ pub(crate) fn inspect(config: &Config, file: &Path) -> Vec<String> {
     }
     warnings.extend(log_trouble("taskmaster", &config.supervisor.logfile));
     warnings.extend(rotation_trouble(config));
-    let limit = getrlimit(Resource::RLIMIT_NOFILE);
-    warnings.extend(limit.ok().and_then(|(_, hard)| descriptor_trouble(config, hard)));
+    warnings.extend(match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((_, hard)) => descriptor_trouble(config, hard),
+        Err(errno) => Some(format!("the limit of open files cannot be found out: {}", errno.desc())),
+    });
     // Names in them come from the file, and terminals obey what `"\e"` makes there.
     warnings.into_iter().map(|warning| warning.replace(char::is_control, "\u{fffd}")).collect()
 }
