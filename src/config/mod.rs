@@ -10,6 +10,7 @@
 //! - `diff`: two configurations to what leads from one to the other
 //! - `probes`: checks of instances; `pattern`: regular expressions in them
 //! - `schedule`: cron expressions; `zone`: where the clock is changed twice a year
+//! - `hooks`: who is told of events
 //! - `identity`: users, limits, environment files, and how they are looked up
 //! - `template`, `environment`: what is replaced in texts; `diagnostic`: problems, as users see them
 
@@ -21,6 +22,7 @@ mod environment;
 mod field;
 mod foreign;
 mod governance;
+mod hooks;
 mod identity;
 mod parse;
 mod pattern;
@@ -38,6 +40,7 @@ pub use diagnostic::{Diagnostic, Position, render};
 pub use diff::{Change, ChangedKey, Plan, diff};
 pub use document::TEXT_BYTES_MAX;
 pub use governance::{Governance, Kind, RestartDelay};
+pub use hooks::{HookAction, HookEvent, HookSpec};
 pub use identity::{Identity, LIMITS, Limit, OnCrash, Range, Surroundings, User};
 pub use parse::{parse, parse_in};
 pub use pattern::Pattern;

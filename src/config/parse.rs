@@ -317,7 +317,7 @@ pub(super) fn suggest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -
     foreign::nearest(written, names).map(|name| format!("did you mean `{name}`?"))
 }
 
-fn default_program(name: &str, directory: &Path) -> ProgramSpec {
+pub(super) fn default_program(name: &str, directory: &Path) -> ProgramSpec {
     let in_directory = |path: &str| Template::new(directory.join(path).to_string_lossy());
     ProgramSpec {
         name: name.to_owned(),
@@ -359,5 +359,6 @@ fn default_supervisor(directory: &Path) -> SupervisorSpec {
         logfile_maxbytes: 10 << 20,
         logfile_backups: 5,
         loglevel: log::LevelFilter::Info,
+        on_event: Vec::new(),
     }
 }

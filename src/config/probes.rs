@@ -104,11 +104,11 @@ const KEYS: &[Key<Draft>] = &[
         draft.add("log", pattern.map(Check::Log))
     }),
     key("interval", "from one check to the next", |field, draft| {
-        let interval = positive(field);
+        let interval = values::positive_time(field);
         draft.note(interval, |draft, value| draft.interval = value)
     }),
     key("timeout", "what a check may take", |field, draft| {
-        let timeout = positive(field);
+        let timeout = values::positive_time(field);
         draft.note(timeout, |draft, value| draft.timeout = value)
     }),
     key("retries", "failures in a row that count", |field, draft| {
@@ -139,13 +139,6 @@ impl Draft {
 
     fn note<T>(&mut self, value: Option<T>, set: impl FnOnce(&mut Draft, T)) -> Option<()> {
         value.map(|value| set(self, value))
-    }
-}
-
-fn positive(field: &Field) -> Option<Duration> {
-    match values::time(field)? {
-        time if time.is_zero() => field.wrong(format!("`{}` is nothing", field.key()), "it takes a time"),
-        time => Some(time),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::field::Field;
 use super::identity;
 use super::spec::{ProgramSpec, SupervisorSpec};
-use super::{dependencies, governance, probes, schedule, values};
+use super::{dependencies, governance, hooks, probes, schedule, values};
 
 /// One key of a section whose values are kept in a `T`.
 pub struct Key<T> {
@@ -440,6 +440,14 @@ pub const SUPERVISOR_KEYS: &[Key<SupervisorSpec>] = &[
         applies: Applies::InPlace,
         differs: |old, new| old.loglevel != new.loglevel,
         set: |field, spec| values::log_level(field).map(|value| spec.loglevel = value),
+    },
+    Key {
+        name: "on_event",
+        default: "[]",
+        summary: "hooks: {events: [fatal, exited, recovered], exec: [...] or post: URL}",
+        applies: Applies::InPlace,
+        differs: |old, new| old.on_event != new.on_event,
+        set: |field, spec| hooks::on_event(field).map(|value| spec.on_event = value),
     },
 ];
 

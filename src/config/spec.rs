@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::governance::{Governance, RestartDelay};
+use super::hooks::HookSpec;
 use super::identity::Identity;
 use super::pattern::Pattern;
 use super::probes::Check;
@@ -216,4 +217,6 @@ pub struct SupervisorSpec {
     pub logfile_backups: u32,
     /// Least severe level that is logged.
     pub loglevel: log::LevelFilter,
+    /// Who is told when something goes wrong.
+    pub on_event: Vec<HookSpec>,
 }

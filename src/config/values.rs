@@ -134,6 +134,14 @@ pub(super) fn exit_codes(field: &Field) -> Option<Vec<i32>> {
     }
 }
 
+/// A time that is more than nothing.
+pub(super) fn positive_time(field: &Field) -> Option<Duration> {
+    match time(field)? {
+        time if time.is_zero() => field.wrong(format!("`{}` is nothing", field.key()), "it takes a time"),
+        time => Some(time),
+    }
+}
+
 /// Seconds as a number, or a text with units.
 pub(super) fn time(field: &Field) -> Option<Duration> {
     let wanted = "seconds (2, 0.5) or a time with units (500ms, 2m, 1h 30m)";

@@ -43,6 +43,7 @@ impl EventLoop {
                     self.service_manager.mark_stale();
                     self.note_change(instance, from, to);
                     self.note_for_probes(instance, from, to);
+                    self.note_for_hooks(instance, to);
                 }
                 Action::Note { text, is_trouble, answered } => self.note(&text, is_trouble, answered),
                 Action::Health { instance } => self.note_health(instance),

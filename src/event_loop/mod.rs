@@ -15,6 +15,7 @@ mod effects;
 mod events;
 mod evidence;
 mod follows;
+mod hooks;
 mod http;
 mod last_resort;
 mod measure;
@@ -44,6 +45,7 @@ use crate::http::Face;
 use crate::io::clock::{Clock, wall_stamp};
 use crate::io::console::{ColorChoice, Console};
 use crate::io::faces::Faces;
+use crate::io::hooks::Hooks;
 use crate::io::http::Server;
 use crate::io::journal::Journal;
 use crate::io::output::Pipes;
@@ -114,6 +116,7 @@ pub(crate) struct EventLoop {
     /// Whether children have ended that are not reaped yet.
     has_unreaped: bool,
     prober: Prober,
+    hooks: Hooks,
     agenda: Agenda,
     wall_clock: WallClock,
     out_of_memory: OutOfMemory,
@@ -165,6 +168,7 @@ impl EventLoop {
             processes: Processes::new(run_ids),
             has_unreaped: false,
             prober: Prober::default(),
+            hooks: Hooks::new(&spec.on_event),
             agenda: Agenda::default(),
             wall_clock: WallClock::default(),
             out_of_memory: OutOfMemory::watch(),
@@ -208,7 +212,9 @@ impl EventLoop {
         let mut woken = self.now;
         loop {
             self.pull_spawns();
-            if let Some(outcome) = self.outcome {
+            if let Some(outcome) = self.outcome
+                && self.hooks.are_over(self.now)
+            {
                 self.leave(outcome);
                 let is_failure = outcome == Outcome::Clean && self.blindness.has_given_up();
                 return Ok(if is_failure { Outcome::Failed } else { outcome });
@@ -236,6 +242,7 @@ impl EventLoop {
             self.watchers.next_deadline(),
             self.pipes.next_deadline(),
             self.prober.next_deadline(),
+            self.hooks.next_deadline(),
             self.news.next_deadline(),
             self.console.next_deadline(),
             self.service_manager.next_deadline(),
@@ -273,6 +280,7 @@ impl EventLoop {
                     | Source::HttpConnection(_)
                     | Source::ConsoleOutput
                     | Source::Probe(_)
+                    | Source::Hook(_)
                     | Source::VoiceOut
                     | Source::VoiceErr
                     | Source::WallClock,
@@ -295,6 +303,7 @@ impl EventLoop {
             match Source::from_token(event.token()) {
                 Some(Source::HttpListener) => self.accept(Face::Tcp),
                 Some(Source::ControlListener) => self.accept(Face::Unix),
+                Some(Source::Hook(key)) => self.hooks.ready(self.poll.registry(), key),
                 Some(Source::WallClock) => self.look_at_wall_clock(),
                 Some(Source::Probe(key)) => self.prober.ready(self.poll.registry(), self.now, key),
                 Some(Source::HttpConnection(key)) => {
@@ -313,6 +322,7 @@ impl EventLoop {
             }
         }
         self.serve_probes();
+        self.serve_hooks();
         self.answer_http();
         self.pipes.pump(self.poll.registry());
         self.report_heard();
@@ -340,6 +350,9 @@ impl EventLoop {
                 Notice::ChildEnded => self.has_unreaped = true,
                 Notice::Shutdown(signal) => {
                     log::info!("SIG{signal}: shutting down");
+                    if self.outcome.is_some() {
+                        self.hooks.give_up();
+                    }
                     self.handle(Event::ShutdownSignal);
                 }
                 Notice::Hangup => self.hangup(),
@@ -382,12 +395,13 @@ impl EventLoop {
             self.usages.forget(reaped.pid);
             self.note_end(&reaped);
             self.handle(Event::Exited { run: reaped.run, status: reaped.status });
+            self.note_exit(reaped.run);
             if self.clock.now() >= until {
                 self.has_unreaped = true;
                 break;
             }
         }
-        self.note_ended_checks();
+        self.note_ended_helpers();
     }
 
     /// A graceful shutdown that nobody insists on; asked for twice it is no more urgent.
@@ -420,7 +434,7 @@ impl EventLoop {
     }
 
     fn leave(&mut self, outcome: Outcome) {
-        self.processes.kill_checks();
+        self.processes.kill_helpers();
         self.pipes.drain_all(self.poll.registry());
         if let Outcome::Abandoned(count) = outcome {
             let text = format!("{count} processes could not be ended and are left behind");

@@ -2,6 +2,7 @@
 
 use super::EventLoop;
 use crate::config::ProgramSpec;
+use crate::io::process::Helper;
 use crate::slots::Key;
 use crate::supervisor::{Event, Probe, Run, State};
 
@@ -46,7 +47,7 @@ impl EventLoop {
         while let Some(check) = self.prober.poll_command() {
             match self.launcher.spawn(&check.program, check.number, check.run) {
                 Ok(spawned) => {
-                    self.processes.insert_check(spawned.pid, check.key);
+                    self.processes.insert_helper(spawned.pid, Helper::Check(check.key));
                     self.prober.started(check.key, spawned.pid, spawned.streams.stdout);
                 }
                 Err(reason) => {
@@ -59,14 +60,17 @@ impl EventLoop {
             self.handle(Event::Probed { run, probe, outcome });
         }
         for pid in self.prober.take_overdue() {
-            self.processes.kill_check(pid);
+            self.processes.kill_helper(pid);
         }
     }
 
-    /// Commands that were run as checks and have been reaped.
-    pub(super) fn note_ended_checks(&mut self) {
-        for (key, status) in self.processes.take_ended_checks() {
-            self.prober.ended(self.poll.registry(), self.now, key, status);
+    /// Commands that are no program's processes and have been reaped.
+    pub(super) fn note_ended_helpers(&mut self) {
+        for (helper, status) in self.processes.take_ended_helpers() {
+            match helper {
+                Helper::Check(key) => self.prober.ended(self.poll.registry(), self.now, key, status),
+                Helper::Hook(key) => self.note_ended_hook(key, status),
+            }
         }
     }
 
@@ -80,5 +84,6 @@ impl EventLoop {
             None if instance.is_ready() => log::info!("{name}: ready"),
             None => {}
         }
+        self.note_recovery(key);
     }
 }

@@ -111,6 +111,9 @@ impl EventLoop {
                 self.spec.logfile = old.logfile;
             }
         }
+        if has("on_event") {
+            self.hooks.adopt(&self.spec.on_event);
+        }
         for (path, rotation) in rotations(plan) {
             self.pipes.set_rotation(&path, rotation);
         }

@@ -23,6 +23,8 @@ pub(crate) enum Source {
     Pipe(Key),
     /// A connection that checks an instance.
     Probe(Key),
+    /// A connection that tells somebody of an event.
+    Hook(Key),
     /// Our own stdout, while it takes no more of what programs say.
     VoiceOut,
     /// The same for stderr.
@@ -48,6 +50,7 @@ impl Source {
             Source::ControlListener => pack(8, None),
             Source::Probe(key) => pack(9, Some(key)),
             Source::WallClock => pack(10, None),
+            Source::Hook(key) => pack(11, Some(key)),
         }
     }
 
@@ -67,6 +70,7 @@ impl Source {
             8 => Some(Source::ControlListener),
             9 => Some(Source::Probe(key)),
             10 => Some(Source::WallClock),
+            11 => Some(Source::Hook(key)),
             _ => None,
         }
     }
@@ -97,6 +101,7 @@ mod tests {
             Source::ControlListener,
             Source::Probe(key),
             Source::WallClock,
+            Source::Hook(key),
         ] {
             assert_eq!(Source::from_token(source.token()), Some(source));
         }

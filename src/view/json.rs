@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{About, ProcessRow, Snapshot};
+use super::{About, Happening, ProcessRow, Snapshot};
 use crate::supervisor::{ExitStatus, State};
 
 #[derive(Serialize)]
@@ -94,6 +94,44 @@ pub fn why(name: &str, lines: &[String]) -> Vec<u8> {
     serde_json::to_vec(&Why { name, lines }).expect("strings always serialise")
 }
 
+#[derive(Serialize)]
+struct Told<'a> {
+    event: &'static str,
+    program: &'a str,
+    process: String,
+    state: &'static str,
+    exit: Option<Exit>,
+    reason: &'a str,
+    time: f64,
+    count: u32,
+    processes: Vec<String>,
+}
+
+/// What hooks are told.
+pub fn happening(happening: &Happening) -> Vec<u8> {
+    let told = Told {
+        event: happening.event.name(),
+        program: &happening.program,
+        process: format!("{}:{}", happening.program, happening.number),
+        state: happening.state.name(),
+        exit: happening.exit.map(Exit::from),
+        reason: &happening.reason,
+        time: seconds(happening.unix_time()),
+        count: happening.count,
+        processes: happening.processes(),
+    };
+    serde_json::to_vec(&told).expect("strings and numbers always serialise")
+}
+
+impl From<ExitStatus> for Exit {
+    fn from(exit: ExitStatus) -> Exit {
+        match exit {
+            ExitStatus::Code(code) => Exit::Code(code),
+            ExitStatus::Signal { signal, .. } => Exit::Signal(signal.to_string()),
+        }
+    }
+}
+
 fn named(counts: &[usize; State::NAMES.len()]) -> serde_json::Map<String, serde_json::Value> {
     State::NAMES.iter().zip(counts).map(|(name, count)| ((*name).to_owned(), (*count).into())).collect()
 }
@@ -105,10 +143,7 @@ fn process(row: &ProcessRow) -> Process<'_> {
         pid: row.pid,
         uptime: row.uptime.map(|uptime| seconds(uptime.as_secs_f64())),
         restarts: row.restarts,
-        exit: row.exit.map(|exit| match exit {
-            ExitStatus::Code(code) => Exit::Code(code),
-            ExitStatus::Signal { signal, .. } => Exit::Signal(signal.to_string()),
-        }),
+        exit: row.exit.map(Exit::from),
         description: &row.description,
         cpu_percent: row.usage.map(|usage| (usage.cpu_percent * 10.0).round() / 10.0),
         rss_bytes: row.usage.map(|usage| usage.rss_bytes),

@@ -1,5 +1,6 @@
 //! What users see of the state: rows built once, and their renderings. Read-only and pure.
 
+mod happening;
 pub mod json;
 mod line;
 pub mod metrics;
@@ -8,5 +9,8 @@ mod snapshot;
 pub mod table;
 pub mod why;
 
+pub use happening::Happening;
 pub use line::{Line, Style};
-pub use snapshot::{About, Observed, ProcessRow, ProgramRows, Snapshot, Usage, counts, rows, take};
+pub use snapshot::{
+    About, Observed, ProcessRow, ProgramRows, Snapshot, Usage, counts, rows, surrender, take,
+};

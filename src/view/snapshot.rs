@@ -160,11 +160,7 @@ pub(super) fn waits_for(supervisor: &Supervisor, key: Key) -> Option<String> {
 /// The words behind the state. `left` is the time to the instance's deadline.
 pub(super) fn describe(instance: &Instance, program: &Program, left: Option<Duration>) -> String {
     let spec = program.spec();
-    let last = || match (instance.spawn_error(), instance.last_exit()) {
-        (Some(error), _) => error.to_owned(),
-        (None, Some(exit)) => exit.to_string(),
-        (None, None) => "not started".to_owned(),
-    };
+    let last = || last_of(instance);
     let rests = || match scheduled(instance, program) {
         Some(next) => format!("{}; {next}", last()),
         None => last(),
@@ -202,6 +198,20 @@ pub(super) fn describe(instance: &Instance, program: &Program, left: Option<Dura
             let why = gave_up(instance, program, &last());
             scheduled(instance, program).map_or(why.clone(), |next| format!("{why}; {next}"))
         }
+    }
+}
+
+/// Why an instance is FATAL.
+pub fn surrender(instance: &Instance, program: &Program) -> String {
+    gave_up(instance, program, &last_of(instance))
+}
+
+/// How its last process ended, or did not begin.
+fn last_of(instance: &Instance) -> String {
+    match (instance.spawn_error(), instance.last_exit()) {
+        (Some(error), _) => error.to_owned(),
+        (None, Some(exit)) => exit.to_string(),
+        (None, None) => "not started".to_owned(),
     }
 }
 

@@ -241,7 +241,7 @@ fn a_value_of_the_wrong_kind_is_refused_by_every_key() {
     // What each key takes all the same.
     let is_fine = |key: &str, value: &str| match value {
         "~" => key == "env",
-        "[]" => matches!(key, "allowed_hosts" | "depends_on" | "env_file" | "exitcodes"),
+        "[]" => matches!(key, "allowed_hosts" | "on_event" | "depends_on" | "env_file" | "exitcodes"),
         "{}" => matches!(key, "depends_on" | "env" | "restart_delay" | "rlimits"),
         "[[a]]" | "[~]" | "{a: {b: c}}" => false,
         _ => matches!(key, "cmd" | "workingdir" | "stdout" | "stderr" | "logfile" | "socket"),

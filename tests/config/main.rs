@@ -7,6 +7,7 @@ mod changes;
 mod dependencies;
 mod files;
 mod governance;
+mod hooks;
 mod identity;
 mod keys;
 mod meaning;

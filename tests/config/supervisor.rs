@@ -14,13 +14,14 @@ fn supervisor(lines: &str) -> SupervisorSpec {
 #[test]
 fn every_key_of_the_supervisor_reaches_its_own_value() {
     let text = "programs: {}\ntaskmaster:\n  http: localhost:81\n  allowed_hosts: [a.example]\n  logfile: x.log\n  \
-                logfile_maxbytes: 1KB\n  logfile_backups: 2\n  loglevel: debug\n";
+                logfile_maxbytes: 1KB\n  logfile_backups: 2\n  loglevel: debug\n  on_event: [{post: 'http://localhost:9/'}]\n";
     let supervisor = accepted(text).supervisor;
     assert_eq!(supervisor.http, Some("127.0.0.1:81".parse().unwrap()));
     assert_eq!(supervisor.allowed_hosts, ["a.example"]);
     assert_eq!(supervisor.logfile, Path::new("/srv/x.log"));
     assert_eq!((supervisor.logfile_maxbytes, supervisor.logfile_backups), (1024, 2));
     assert_eq!(supervisor.loglevel, log::LevelFilter::Debug);
+    assert_eq!(supervisor.on_event.len(), 1);
 }
 
 #[test]

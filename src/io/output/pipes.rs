@@ -318,6 +318,13 @@ impl Pipes {
         }
     }
 
+    /// Ends a pipe, whoever still holds its other end.
+    pub(crate) fn hang_up(&mut self, registry: &Registry, key: Key) {
+        if self.pipes.get(key).is_some() {
+            self.end(registry, key);
+        }
+    }
+
     /// The last lines of a stream, oldest first; none where they are not kept.
     pub(crate) fn recent_lines(&self, key: Key) -> Vec<String> {
         let recent = self.pipes.get(key).and_then(|pipe| pipe.recent.as_ref());

@@ -1,10 +1,8 @@
 //! Checks of running instances: when they are due, and what came of them. What follows is decided by
 //! the core.
 //!
-//! - `connection`: checks by tcp and http, non-blocking. Commands are started and reaped by
-//!   `io::process`, as every process is; here is what they are for.
-
-mod connection;
+//! Checks by tcp and http are connections of `io::outgoing`, non-blocking. Commands are started and
+//! reaped by `io::process`, as every process is; here is what they are for.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{PipeReader, Read};
@@ -14,11 +12,12 @@ use std::time::Duration;
 use mio::Registry;
 
 use crate::config::{Check, Output, ProbeSpec, ProgramSpec};
+use crate::io::outgoing::{Connection, Progress};
+use crate::io::token::Source;
 use crate::slots::{Key, Slots};
 use crate::supervisor::{ExitStatus, Probe, Run};
 use crate::time::Time;
 use crate::timers::Timers;
-use connection::{Connection, Progress};
 
 /// Checks that are under way at one time; others wait. Each is a process or a socket for a moment.
 const IN_FLIGHT_MAX: usize = 16;
@@ -157,6 +156,7 @@ impl Prober {
         let Some(spec) = watch.spec().cloned() else { return };
         let expand = |template: &crate::config::Template| template.expand(&watch.program.name, watch.number);
         self.in_flight += 1;
+        let token = Source::Probe(key).token();
         let connection = match &spec.check {
             Check::Exec(_) => {
                 watch.stage = Stage::Commanded;
@@ -166,8 +166,8 @@ impl Prober {
             }
             // Is heard, not done.
             Check::Log(_) => return self.rest(now, key),
-            Check::Tcp(target) => Connection::tcp(registry, key, &expand(target)),
-            Check::Http(url) => Connection::http(registry, key, &expand(url)),
+            Check::Tcp(target) => Connection::tcp(registry, token, &expand(target)),
+            Check::Http(url) => Connection::get(registry, token, &expand(url)),
         };
         match connection {
             Ok(connection) => {

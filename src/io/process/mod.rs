@@ -21,5 +21,5 @@ pub(crate) use out_of_memory::OutOfMemory;
 pub(crate) use run_id::RunIds;
 pub(crate) use spawn::Launcher;
 pub(crate) use survivors::find as survivors;
-pub(crate) use table::{Left, Processes, Reaped};
+pub(crate) use table::{Helper, Left, Processes, Reaped};
 pub(crate) use usage::{AT_ONCE_MAX, Usages, own_descriptors, own_uid, own_usage};

@@ -24,11 +24,20 @@ pub(crate) struct Processes {
     /// Groups whose leader is reaped, by their id.
     groups: HashMap<u32, (Run, Remains)>,
     strays: Strays,
-    /// Commands that check an instance, by pid.
-    checks: HashMap<u32, Key>,
-    ended_checks: Vec<(Key, ExitStatus)>,
+    /// Commands that are run on the side, by pid.
+    helpers: HashMap<u32, Helper>,
+    ended_helpers: Vec<(Helper, ExitStatus)>,
     /// When to reap again, because that was refused while there were children.
     reap_at: Option<Time>,
+}
+
+/// What a command is for that is no program's process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Helper {
+    /// It checks an instance.
+    Check(Key),
+    /// It tells somebody of an event.
+    Hook(Key),
 }
 
 /// A refused wait is tried again after this time; no further SIGCHLD would ask for it.
@@ -70,8 +79,8 @@ impl Processes {
             leaders: HashMap::new(),
             groups: HashMap::new(),
             strays: Strays::new(run_ids),
-            checks: HashMap::new(),
-            ended_checks: Vec::new(),
+            helpers: HashMap::new(),
+            ended_helpers: Vec::new(),
             reap_at: None,
         }
     }
@@ -128,7 +137,7 @@ impl Processes {
             let Some(status) = decode(status) else { continue };
             match self.leaders.remove(&pid) {
                 Some(Leader { run, pipes }) => return Some(Reaped { pid, run, status, pipes }),
-                None if self.checks.contains_key(&pid) => self.end_check(pid, status),
+                None if self.helpers.contains_key(&pid) => self.end_helper(pid, status),
                 None => log::debug!("reaped pid {pid}, an orphan of a program: {status}"),
             }
         }
@@ -137,7 +146,7 @@ impl Processes {
     /// A wait was refused. Unless there are no children at all, that should not be: whoever has ended would
     /// not be reaped, and go for a running process.
     fn note_refusal(&mut self, now: Time, error: &io::Error) {
-        let has_children = !self.leaders.is_empty() || !self.checks.is_empty();
+        let has_children = !self.leaders.is_empty() || !self.helpers.is_empty();
         let is_refused = has_children || error.raw_os_error() != Some(libc::ECHILD);
         if is_refused && self.reap_at.is_none() {
             log::error!("who has ended cannot be asked: {error}; it is tried again");
@@ -155,34 +164,34 @@ impl Processes {
         self.reap_at
     }
 
-    /// A command that checks an instance was started; it leads a group of its own.
-    pub(crate) fn insert_check(&mut self, pid: u32, key: Key) {
-        self.checks.insert(pid, key);
+    /// A command was started that is no program's process; it leads a group of its own.
+    pub(crate) fn insert_helper(&mut self, pid: u32, helper: Helper) {
+        self.helpers.insert(pid, helper);
     }
 
-    /// Ends a command that checks an instance, and all of its group, if it has not been reaped.
-    pub(crate) fn kill_check(&self, pid: u32) {
-        if self.checks.contains_key(&pid) {
+    /// Ends such a command, and all of its group, if it has not been reaped.
+    pub(crate) fn kill_helper(&self, pid: u32) {
+        if self.helpers.contains_key(&pid) {
             kill_group(pid);
         }
     }
 
     /// Whatever it has left behind in its group goes with it.
-    fn end_check(&mut self, pid: u32, status: ExitStatus) {
-        if let Some(key) = self.checks.remove(&pid) {
+    fn end_helper(&mut self, pid: u32, status: ExitStatus) {
+        if let Some(helper) = self.helpers.remove(&pid) {
             kill_group(pid);
-            self.ended_checks.push((key, status));
+            self.ended_helpers.push((helper, status));
         }
     }
 
-    /// Commands of checks that have been reaped since this was asked last.
-    pub(crate) fn take_ended_checks(&mut self) -> Vec<(Key, ExitStatus)> {
-        std::mem::take(&mut self.ended_checks)
+    /// Such commands that have been reaped since this was asked last.
+    pub(crate) fn take_ended_helpers(&mut self) -> Vec<(Helper, ExitStatus)> {
+        std::mem::take(&mut self.ended_helpers)
     }
 
-    /// Ends all commands that check instances, because nobody asks any more.
-    pub(crate) fn kill_checks(&self) {
-        self.checks.keys().for_each(|pid| kill_group(*pid));
+    /// Ends all such commands, because nobody asks any more.
+    pub(crate) fn kill_helpers(&self) {
+        self.helpers.keys().for_each(|pid| kill_group(*pid));
     }
 
     /// From now on [`Processes::look_at_remains`] tells what becomes of what this run leaves behind.
