@@ -43,7 +43,6 @@ fn completions_are_what_the_shells_understand() {
     }
     assert_eq!(completed_by_bash(&site, "taskmaster che"), "check");
     assert_eq!(completed_by_bash(&site, "taskmaster sig"), "signal");
-    // What it is for only itself to call is not offered.
     assert_eq!(completed_by_bash(&site, "taskmaster ben"), "bench");
     assert_eq!(completed_by_bash(&site, "taskmaster status --js"), "--json");
     // Words behind a subcommand are the console's: from the configuration, without a supervisor.

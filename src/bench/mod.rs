@@ -29,7 +29,7 @@ const SETTLE: Duration = Duration::from_millis(500);
 const FILES_PER_INSTANCE: u64 = 2;
 const OTHER_FILES: u64 = 64;
 /// The first argument that turns this program into the floor.
-pub(crate) const FLOOR: &str = "bench-floor";
+pub(crate) const FLOOR: &str = "floor-of-bench";
 
 /// Why there are no figures.
 #[derive(Debug)]
