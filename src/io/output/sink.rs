@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::tally::Tally;
 use crate::config::LogFull;
-use crate::io::log_file::{LogFile, Unwritten};
+use crate::io::log_file::{FileId, LogFile, Unwritten};
 use crate::io::reason::reason;
 use crate::slots::Key;
 use crate::time::Time;
@@ -37,6 +37,10 @@ pub(super) struct Sink {
     pub(super) users: usize,
     pub(super) full: LogFull,
     pub(super) is_watched: bool,
+    /// What it is found by among the open files.
+    pub(super) known_as: FileId,
+    /// Whether more than one path, or the key of a sink that was merged into it, leads here.
+    pub(super) has_other_names: bool,
     last_line: LastLine,
     /// Why the disk takes nothing, since when it does not.
     refused: Option<Refused>,
@@ -75,10 +79,12 @@ struct Skip {
 impl Sink {
     pub(super) fn new(log_file: LogFile) -> Sink {
         Sink {
+            known_as: log_file.id(),
             log_file,
             users: 0,
             full: LogFull::Drop,
             is_watched: false,
+            has_other_names: false,
             last_line: LastLine::Ended,
             refused: None,
             held: VecDeque::new(),
