@@ -48,6 +48,7 @@ use crate::io::faces::Faces;
 use crate::io::hooks::Hooks;
 use crate::io::http::Server;
 use crate::io::journal::Journal;
+use crate::io::memory;
 use crate::io::output::Pipes;
 use crate::io::probe::Prober;
 use crate::io::process::{FileLimit, Launcher, OutOfMemory, Processes, RunIds, Usages};
@@ -115,6 +116,8 @@ pub(crate) struct EventLoop {
     processes: Processes,
     /// Whether children have ended that are not reaped yet.
     has_unreaped: bool,
+    /// Whether memory is left of a start or a reload, to be given back when there is nothing else to do.
+    has_slack: bool,
     prober: Prober,
     hooks: Hooks,
     agenda: Agenda,
@@ -146,6 +149,7 @@ impl EventLoop {
     /// What the system refused, in one line.
     pub(crate) fn new(settings: Settings) -> io::Result<EventLoop> {
         let Settings { config, config_name, overrides, console, color, messages, warnings } = settings;
+        memory::keep_little();
         let spec = config.supervisor.clone();
         let rotation = Rotation { max_bytes: spec.logfile_maxbytes, backups: spec.logfile_backups };
         let journal = Journal::install(&spec.logfile, rotation, spec.loglevel)?;
@@ -167,6 +171,7 @@ impl EventLoop {
             launcher: Launcher::new(limit, run_ids.clone())?,
             processes: Processes::new(run_ids),
             has_unreaped: false,
+            has_slack: true,
             prober: Prober::default(),
             hooks: Hooks::new(&spec.on_event),
             agenda: Agenda::default(),
@@ -236,6 +241,9 @@ impl EventLoop {
             || self.console.has_more()
             || self.http.is_busy()
             || self.has_followers_to_serve();
+        if !is_busy && std::mem::take(&mut self.has_slack) {
+            memory::give_back();
+        }
         let deadlines = [
             self.supervisor.next_deadline(),
             self.http.next_deadline(),

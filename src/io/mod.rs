@@ -10,6 +10,7 @@ pub(crate) mod hooks;
 pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod log_file;
+pub(crate) mod memory;
 pub(crate) mod outgoing;
 pub(crate) mod output;
 pub(crate) mod people;
