@@ -104,6 +104,7 @@ const ROOMS: &[Room] = &[
             "std::collections",
             "std::fmt",
             "std::mem",
+            "std::num",
             "std::sync::Arc",
             "std::time",
         ],

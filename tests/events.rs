@@ -201,9 +201,11 @@ fn readers_beyond_the_limit_are_told_so_and_nothing_else_suffers() {
 #[test]
 fn a_deaf_reader_is_dropped_before_it_costs_much() {
     let path = format!("/nowhere/{}", "x".repeat(3500));
-    let site = Site::new(&format!(
+    let programs = format!(
         "  bad: {{cmd: {path}, numprocs: 60, startretries: 1000000, restart_delay: 50ms}}\n  w: {{cmd: sleep 1000}}"
-    ));
+    );
+    let site = Site::new(&programs);
+    site.configure(&programs, "  restart_storm: off");
     let running = site.supervise();
     let deaf: Vec<TcpStream> = (0..30)
         .map(|_| {

@@ -6,7 +6,7 @@ pub(super) const PROGRAM_LATER: &[&str] =
     &["max_age", "max_age_jitter", "max_memory", "initgroups", "uid", "gid"];
 
 /// The same for the `taskmaster:` section.
-pub(super) const SUPERVISOR_LATER: &[&str] = &["restart_storm"];
+pub(super) const SUPERVISOR_LATER: &[&str] = &[];
 
 /// What others call it, and what to write here.
 const FOREIGN: &[(&str, &str, &str)] = &[

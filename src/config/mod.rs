@@ -9,6 +9,7 @@
 //!   `field`: a place in the tree; `foreign`: keys from elsewhere
 //! - `diff`: two configurations to what leads from one to the other
 //! - `probes`: checks of instances; `pattern`: regular expressions in them
+//! - `storm`: the pace of restarts when very many end together
 //! - `schedule`: cron expressions; `zone`: where the clock is changed twice a year
 //! - `hooks`: who is told of events
 //! - `identity`: users, limits, environment files, and how they are looked up
@@ -30,6 +31,7 @@ mod probes;
 mod schedule;
 mod schema;
 mod spec;
+mod storm;
 mod syntax;
 mod template;
 mod values;
@@ -51,6 +53,7 @@ pub use spec::{
     Autorestart, Config, HttpLogs, KillStrays, LogFormat, LogFull, Output, ProgramSpec, Rotation,
     SupervisorSpec,
 };
+pub use storm::RestartStorm;
 pub use template::Template;
 pub use values::NUMPROCS_MAX;
 pub(crate) use values::parse_http;

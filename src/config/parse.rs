@@ -16,6 +16,7 @@ use super::spec::{
     Autorestart, Config, HttpLogs, KillStrays, LogFormat, LogFull, Output, ProgramSpec, Rotation,
     SupervisorSpec,
 };
+use super::storm::RestartStorm;
 use super::template::Template;
 use super::values::NUMPROCS_MAX;
 use super::{Source, dependencies, foreign, schedule, values};
@@ -359,6 +360,7 @@ fn default_supervisor(directory: &Path) -> SupervisorSpec {
         logfile_maxbytes: 10 << 20,
         logfile_backups: 5,
         loglevel: log::LevelFilter::Info,
+        restart_storm: Some(RestartStorm::DEFAULT),
         on_event: Vec::new(),
     }
 }

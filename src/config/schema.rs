@@ -3,7 +3,7 @@
 use super::field::Field;
 use super::identity;
 use super::spec::{ProgramSpec, SupervisorSpec};
-use super::{dependencies, governance, hooks, probes, schedule, values};
+use super::{dependencies, governance, hooks, probes, schedule, storm, values};
 
 /// One key of a section whose values are kept in a `T`.
 pub struct Key<T> {
@@ -440,6 +440,14 @@ pub const SUPERVISOR_KEYS: &[Key<SupervisorSpec>] = &[
         applies: Applies::InPlace,
         differs: |old, new| old.loglevel != new.loglevel,
         set: |field, spec| values::log_level(field).map(|value| spec.loglevel = value),
+    },
+    Key {
+        name: "restart_storm",
+        default: "{rate: 50, burst: 200}",
+        summary: "the pace of restarts when very many instances end together, or off",
+        applies: Applies::InPlace,
+        differs: |old, new| old.restart_storm != new.restart_storm,
+        set: |field, spec| storm::restart_storm(field).map(|value| spec.restart_storm = value),
     },
     Key {
         name: "on_event",

@@ -9,6 +9,7 @@ use super::hooks::HookSpec;
 use super::identity::Identity;
 use super::pattern::Pattern;
 use super::probes::Check;
+use super::storm::RestartStorm;
 use super::template::Template;
 use crate::signal::Signal;
 
@@ -217,6 +218,8 @@ pub struct SupervisorSpec {
     pub logfile_backups: u32,
     /// Least severe level that is logged.
     pub loglevel: log::LevelFilter,
+    /// How restarts are paced when very many instances end together; `None`: they are not.
+    pub restart_storm: Option<RestartStorm>,
     /// Who is told when something goes wrong.
     pub on_event: Vec<HookSpec>,
 }

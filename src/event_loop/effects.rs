@@ -8,7 +8,7 @@ use crate::config::{Output, ProgramSpec, Rotation, Template};
 use crate::io::output::{LogRules, Stream, Voice};
 use crate::lines::Style;
 use crate::slots::Key;
-use crate::supervisor::{Action, Ending, Event, Launch, Program, Spawn, State};
+use crate::supervisor::{Action, Ending, Event, Program, Spawn, State};
 
 /// The log files of one process, open.
 #[derive(Default)]
@@ -45,7 +45,7 @@ impl EventLoop {
                     self.note_for_probes(instance, from, to);
                     self.note_for_hooks(instance, to);
                 }
-                Action::Note { text, is_trouble, answered } => self.note(&text, is_trouble, answered),
+                Action::Note { text, subject } => self.note(&text, subject),
                 Action::Health { instance } => self.note_health(instance),
                 Action::Quit { abandoned: 0 } if self.supervisor.failure().is_some() => {
                     self.outcome = Some(Outcome::Failed);
@@ -117,7 +117,8 @@ impl EventLoop {
         });
         self.processes.insert(spawned.pid, *run, pipes);
         self.await_line(program, *run, pipes);
-        log::info!("{}:{number}: spawned, pid {}", program.name, spawned.pid);
+        let level = self.level_of_restarts(log::Level::Info);
+        log::log!(level, "{}:{number}: spawned, pid {}", program.name, spawned.pid);
         Ok(spawned.pid)
     }
 
@@ -163,6 +164,11 @@ impl EventLoop {
         }
     }
 
+    /// What happens to single instances in a restart storm is part of that, and no news of its own.
+    fn level_of_restarts(&self, usual: log::Level) -> log::Level {
+        if self.supervisor.is_storm() { log::Level::Debug } else { usual }
+    }
+
     /// supervisord's lines, more or less: what an operator searches a log for.
     fn log_change(&self, key: Key, from: State, to: State) {
         let name = self.supervisor.name(key);
@@ -173,9 +179,13 @@ impl EventLoop {
             (None, None) => String::new(),
         };
         match to {
-            State::Running => log::info!("{name}: {from} -> {to}"),
+            State::Running => {
+                log::log!(self.level_of_restarts(log::Level::Info), "{name}: {from} -> {to}");
+            }
             State::Exited => log::info!("{name}: {from} -> {to} ({})", why()),
-            State::Backoff => log::warn!("{name}: {from} -> {to} ({})", why()),
+            State::Backoff => {
+                log::log!(self.level_of_restarts(log::Level::Warn), "{name}: {from} -> {to} ({})", why());
+            }
             State::Fatal => {
                 log::error!("{name}: {from} -> {to} ({})", why());
                 let ends_all = |program: &Program| program.spec().governance.exit_on_failure;
@@ -183,8 +193,8 @@ impl EventLoop {
                     log::error!("{name} is FATAL, and exit_on_failure is set: shutting down");
                 }
             }
-            State::Starting(Launch::Queued) if from == State::Running => {
-                log::warn!("{name}: ended ({}), restarting", why());
+            State::Starting(_) if from == State::Running => {
+                log::log!(self.level_of_restarts(log::Level::Warn), "{name}: ended ({}), restarting", why());
             }
             State::Stopped => log::info!("{name}: {from} -> {to}"),
             State::Stopping(Ending::Stuck) => {

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::EventLoop;
-use crate::command::{RequestId, Verbosity};
+use crate::command::Verbosity;
 use crate::slots::Key;
-use crate::supervisor::{Launch, State, is_expected};
+use crate::supervisor::{State, Subject, is_expected};
 use crate::time::Time;
 use crate::view::{Line, Style};
 
@@ -44,6 +44,11 @@ enum Kind {
 impl Kind {
     fn is_problem(self) -> bool {
         self < Kind::Running
+    }
+
+    /// What happens to very many in a restart storm, which is told as a whole.
+    fn is_part_of_a_storm(self) -> bool {
+        matches!(self, Kind::EndedAndRestarted | Kind::FailedToStart | Kind::Recovered)
     }
 
     fn words(self) -> (&'static str, &'static str, Style) {
@@ -121,6 +126,11 @@ impl News {
         let (count, reason) = group.waiting.entry(change.number).or_default();
         *count += 1;
         *reason = change.reason;
+    }
+
+    /// What waits to be told is part of a restart storm, and told with it.
+    fn leave_to_the_storm(&mut self) {
+        self.groups.retain(|(_, kind), _| !kind.is_part_of_a_storm());
     }
 
     /// The user has just been told of this instance by an answer.
@@ -207,8 +217,8 @@ impl EventLoop {
             (_, State::Fatal) => Kind::Fatal,
             (_, State::Exited) if was_expected => Kind::Exited,
             (_, State::Exited) => Kind::EndedForGood,
-            (State::Running, State::Starting(Launch::Queued) | State::Backoff) if was_expected => return,
-            (State::Running, State::Starting(Launch::Queued) | State::Backoff) => Kind::EndedAndRestarted,
+            (State::Running, State::Starting(_) | State::Backoff) if was_expected => return,
+            (State::Running, State::Starting(_) | State::Backoff) => Kind::EndedAndRestarted,
             (_, State::Backoff) => Kind::FailedToStart,
             (_, State::Running) if self.news.troubled.contains(&key) => Kind::Recovered,
             (_, State::Running) => Kind::Running,
@@ -226,6 +236,9 @@ impl EventLoop {
             Kind::EndedAndRestarted | Kind::FailedToStart => drop(self.news.troubled.insert(key)),
             _ => drop(self.news.troubled.remove(&key)),
         }
+        if self.supervisor.is_storm() && kind.is_part_of_a_storm() {
+            return;
+        }
         self.news.note(self.now, Change { program: &program, number, kind, reason });
     }
 
@@ -241,16 +254,18 @@ impl EventLoop {
     }
 
     /// One line about many instances, which is told at once; but not to a console that has asked, and is
-    /// `answered`.
-    pub(super) fn note(&mut self, text: &str, is_trouble: bool, answered: Option<RequestId>) {
-        let style = if is_trouble {
-            log::error!("{text}");
-            Style::Bad
-        } else {
-            log::info!("{text}");
-            Style::Good
+    /// answered.
+    pub(super) fn note(&mut self, text: &str, subject: Subject) {
+        let (level, style, is_known) = match subject {
+            Subject::Roll(request) => (log::Level::Error, Style::Bad, !self.faces.is_over_http(request)),
+            Subject::StormBegins | Subject::RunSkipped => (log::Level::Error, Style::Bad, false),
+            Subject::RunAfterSkipped => (log::Level::Info, Style::Good, false),
+            Subject::StormIsOver => (log::Level::Warn, Style::Good, false),
         };
-        let is_known = answered.is_some_and(|request| !self.faces.is_over_http(request));
+        log::log!(level, "{text}");
+        if subject == Subject::StormBegins {
+            self.news.leave_to_the_storm();
+        }
         if self.console.is_interactive() && !is_known && self.news.verbosity != Verbosity::None {
             self.console.announce(&Line(vec![(style, text.to_owned())]));
         }

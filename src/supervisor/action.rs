@@ -72,16 +72,29 @@ pub enum Action {
     Note {
         /// The line.
         text: String,
-        /// Whether it is trouble, or the end of it.
-        is_trouble: bool,
-        /// Whose answer says the same.
-        answered: Option<RequestId>,
+        /// What it is about.
+        subject: Subject,
     },
     /// The shutdown is over.
     Quit {
         /// Processes that could not be ended in time.
         abandoned: usize,
     },
+}
+
+/// What a line about many instances is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A rolling restart has stopped; the answer to this says the same.
+    Roll(RequestId),
+    /// Very many instances have ended together, and their restarts are paced from now on.
+    StormBegins,
+    /// That is over.
+    StormIsOver,
+    /// A scheduled run does not begin, as the one before still goes on.
+    RunSkipped,
+    /// One begins, after others did not.
+    RunAfterSkipped,
 }
 
 /// What must be gone before a run is over, beside its leader.

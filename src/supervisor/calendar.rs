@@ -1,7 +1,7 @@
 //! Programs that start at certain times. Which times those are, and that one has come, is known
 //! outside: there is no clock in here. What follows is decided here.
 
-use super::{Action, Goal, Launch, Program, State, Supervisor};
+use super::{Action, Goal, Launch, Program, State, Subject, Supervisor};
 use crate::slots::Key;
 use crate::time::Time;
 
@@ -83,7 +83,7 @@ impl Supervisor {
         calendar.skipped = calendar.skipped.saturating_add(1);
         calendar.last_skip = Some(self.now);
         if calendar.skipped == 1 {
-            self.actions.push_back(Action::Note { text, is_trouble: true, answered: None });
+            self.actions.push_back(Action::Note { text, subject: Subject::RunSkipped });
         }
     }
 
@@ -93,7 +93,7 @@ impl Supervisor {
         calendar.last_skip = None;
         if skipped > 1 {
             let text = format!("{}: {skipped} scheduled runs were skipped before this one", spec.name);
-            self.actions.push_back(Action::Note { text, is_trouble: false, answered: None });
+            self.actions.push_back(Action::Note { text, subject: Subject::RunAfterSkipped });
         }
     }
 

@@ -136,11 +136,11 @@ impl Supervisor {
         } else if let Some(turn) = self.turn_behind_others(key) {
             self.enter(key, State::Starting(Launch::Delayed), Some(turn));
         } else {
-            self.queue_now(key);
+            self.queue_at_its_pace(key);
         }
     }
 
-    fn queue_now(&mut self, key: Key) {
+    pub(super) fn queue_now(&mut self, key: Key) {
         let now = self.now;
         if let Some(instance) = self.instances.get(key) {
             self.programs[instance.program as usize].last_start = Some(now);
@@ -165,15 +165,24 @@ impl Supervisor {
 
     /// The turn of an instance has come, unless others have taken it meanwhile.
     pub(super) fn turn_has_come(&mut self, key: Key) {
-        let Some(program) = self.program_of(key) else { return };
+        if self.has_its_turn(key) {
+            self.queue_at_its_pace(key);
+        }
+    }
+
+    /// Whether it may start now, as far as its dependencies and its start_interval are concerned; if
+    /// not, it waits for them.
+    pub(super) fn has_its_turn(&mut self, key: Key) -> bool {
+        let Some(program) = self.program_of(key) else { return false };
         let next = program.last_start.map(|last| last + program.spec.governance.start_interval);
         match next {
             _ if self.blocker(key).is_some() => self.queue_spawn(key),
             Some(next) if next > self.now => {
                 self.enter(key, State::Starting(Launch::Delayed), Some(next));
             }
-            Some(_) | None => self.queue_now(key),
+            Some(_) | None => return true,
         }
+        false
     }
 
     /// Asks a process to end, after those that depend on it and are being stopped, too.

@@ -1,5 +1,6 @@
 //! One instance: its record, and the questions its policy answers.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::black_box::BlackBox;
@@ -27,6 +28,10 @@ pub struct Instance {
     pub(super) waits: u32,
     /// When it was restarted within the last `window`, if `max_restarts` counts that.
     pub(super) restarted_at: Vec<Time>,
+    /// It comes again by itself, and nobody has asked for that.
+    pub(super) by_itself: bool,
+    /// Its place among those that wait in a restart storm, if it is one of them.
+    pub(super) ticket: Option<NonZeroU32>,
     /// Why it is FATAL, if it is.
     pub(super) surrender: Surrender,
     /// The rules by which a stop that is held back is to go, once its turn has come.
@@ -94,6 +99,8 @@ impl Instance {
             restarts: 0,
             waits: 0,
             restarted_at: Vec::new(),
+            by_itself: false,
+            ticket: None,
             surrender: Surrender::FailedStarts,
             stop_rules: None,
             health: None,
@@ -194,6 +201,8 @@ impl Instance {
         self.restarts = 0;
         self.waits = 0;
         self.restarted_at = Vec::new();
+        self.by_itself = false;
+        self.ticket = None;
     }
 
     /// The reason shown for a start that failed.

@@ -41,7 +41,13 @@ impl Supervisor {
             }
             // The goal is looked at when the stop is over; what an exit would have come to, no more.
             State::Stopping(_) => instance.outcome = None,
-            State::Starting(_) | State::Running => {}
+            // What somebody wishes does not wait in a storm.
+            State::Starting(Launch::Delayed) if instance.ticket.take().is_some() => {
+                instance.by_itself = false;
+                self.queue_spawn(key);
+            }
+            State::Starting(_) => instance.by_itself = false,
+            State::Running => {}
         }
     }
 

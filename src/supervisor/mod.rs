@@ -9,6 +9,7 @@
 //! - `dependencies`: who waits for whom; `restarts`: what follows an end
 //! - `calendar`: programs that start at certain times
 //! - `orders`: commands to wishes; `requests`: commands that wait; `rolling`: restarts a few at a time;
+//!   `storms`: restarts of very many at once;
 //!   `reload`: another configuration;
 //!   `shutdown`: the way out
 //!
@@ -36,8 +37,9 @@ mod restarts;
 mod rolling;
 mod shutdown;
 mod state;
+mod storms;
 
-pub use action::{Action, Remains, Scope, Spawn};
+pub use action::{Action, Remains, Scope, Spawn, Subject};
 pub use black_box::{PAST_RUNS_MAX, PastRun};
 pub use dependencies::Blocker;
 pub use event::{Event, ExitStatus, Run};
@@ -58,6 +60,7 @@ use dice::Dice;
 use requests::{Requests, verdict};
 use rolling::Rolls;
 use shutdown::{By, Phase};
+use storms::Storms;
 
 /// The state of everything supervised.
 #[derive(Clone, Debug)]
@@ -74,6 +77,7 @@ pub struct Supervisor {
     actions: VecDeque<Action>,
     requests: Requests,
     rolls: Rolls,
+    storms: Storms,
     phase: Phase,
     /// The instance whose failure ends everything.
     failure: Option<Key>,
@@ -152,6 +156,7 @@ impl Supervisor {
             actions: VecDeque::new(),
             requests: Requests::default(),
             rolls: Rolls::default(),
+            storms: Storms::new(config.supervisor.restart_storm),
             phase: Phase::Supervising,
             failure: None,
             dice: Dice::default(),
@@ -188,6 +193,7 @@ impl Supervisor {
         }
         self.advance_rolls();
         self.advance_held();
+        self.advance_storms();
         self.advance_shutdown();
     }
 
@@ -242,7 +248,10 @@ impl Supervisor {
 
     /// When [`Event::Tick`] is needed next.
     pub fn next_deadline(&self) -> Option<Time> {
-        [self.timers.next(), self.phase.deadline(), self.rolls.next_deadline()].into_iter().flatten().min()
+        [self.timers.next(), self.phase.deadline(), self.rolls.next_deadline(), self.storms.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether nobody has asked for a shutdown.

@@ -58,6 +58,7 @@ impl Supervisor {
             }
         }
         self.arrange(&plan.config.programs, &mut fresh.added);
+        self.storms.adopt(plan.config.supervisor.restart_storm);
         // What settles a wish may be another thing now: a oneshot that is a service has started already.
         for (key, _) in self.requests.waiting() {
             self.settle(key);

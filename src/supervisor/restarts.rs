@@ -20,6 +20,7 @@ impl Supervisor {
         } else if instance.failures > spec.startretries {
             self.give_up(key, Surrender::FailedStarts);
         } else {
+            instance.by_itself = true;
             let retry_at = self.now + self.retry_delay(key, &spec, failures);
             self.enter(key, State::Backoff, Some(retry_at));
         }
@@ -45,6 +46,7 @@ impl Supervisor {
             return;
         }
         instance.restarts += 1;
+        instance.by_itself = true;
         let lived = instance.past_runs().last().map(|run| run.lived);
         if spec.restart_delay.is_some_and(|delay| lived > Some(delay.max)) {
             instance.waits = 0;

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::requests::{Wish, verdict};
-use super::{Action, Goal, Launch, State, Supervisor, is_expected};
+use super::{Action, Goal, Launch, State, Subject, Supervisor, is_expected};
 use crate::command::{RequestId, Target};
 use crate::config::ProgramSpec;
 use crate::slots::Key;
@@ -270,7 +270,7 @@ impl Supervisor {
             );
             let line = format!("ERROR {text}");
             self.requests.reply(roll.request, false, line, &mut self.actions);
-            self.actions.push_back(Action::Note { text, is_trouble: true, answered: Some(roll.request) });
+            self.actions.push_back(Action::Note { text, subject: Subject::Roll(roll.request) });
         }
         self.requests.close(roll.request, &mut self.actions);
     }

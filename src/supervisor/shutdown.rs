@@ -81,6 +81,7 @@ impl Supervisor {
             return;
         }
         self.cancel_rolls();
+        self.storms.end();
         for key in self.all_by_priority() {
             let Some(instance) = self.instances.get_mut(key) else { continue };
             instance.goal = instance.goal.lowered();

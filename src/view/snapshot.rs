@@ -150,8 +150,11 @@ fn process_row(
     })
 }
 
-/// What an instance waits for that has not been started for want of it.
+/// What an instance waits for that has not been started for want of it, beside its start_interval.
 pub(super) fn waits_for(supervisor: &Supervisor, key: Key) -> Option<String> {
+    if let Some(wait) = supervisor.storm_wait(key) {
+        return Some(format!("waits for its turn in a restart storm, in {}", seconds(wait)));
+    }
     let is_held = |instance: &&Instance| matches!(instance.state(), State::Starting(Launch::Held));
     supervisor.instance(key).filter(is_held)?;
     supervisor.blocker(key).map(|blocker| supervisor.waits_for(blocker))

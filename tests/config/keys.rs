@@ -242,7 +242,7 @@ fn a_value_of_the_wrong_kind_is_refused_by_every_key() {
     let is_fine = |key: &str, value: &str| match value {
         "~" => key == "env",
         "[]" => matches!(key, "allowed_hosts" | "on_event" | "depends_on" | "env_file" | "exitcodes"),
-        "{}" => matches!(key, "depends_on" | "env" | "restart_delay" | "rlimits"),
+        "{}" => matches!(key, "depends_on" | "env" | "restart_delay" | "restart_storm" | "rlimits"),
         "[[a]]" | "[~]" | "{a: {b: c}}" => false,
         _ => matches!(key, "cmd" | "workingdir" | "stdout" | "stderr" | "logfile" | "socket"),
     };

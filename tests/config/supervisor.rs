@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use insta::assert_snapshot;
-use taskmaster::config::SupervisorSpec;
+use taskmaster::config::{RestartStorm, SupervisorSpec};
 
 use super::{accepted, complaint};
 
@@ -158,4 +158,54 @@ fn allowed_hosts_are_names() {
 fn off_is_a_level() {
     assert_eq!(supervisor("loglevel: off").loglevel, log::LevelFilter::Off);
     assert_eq!(supervisor("loglevel: false").loglevel, log::LevelFilter::Off);
+}
+
+#[test]
+fn the_pace_of_restarts_is_a_map_or_off() {
+    let pace = |text: &str| supervisor(&format!("restart_storm: {text}")).restart_storm;
+    assert_eq!(supervisor("").restart_storm, Some(RestartStorm { rate: 50, burst: 200 }));
+    assert_eq!(pace("{rate: 3}"), Some(RestartStorm { rate: 3, burst: 200 }));
+    assert_eq!(pace("{burst: 1, rate: 100000}"), Some(RestartStorm { rate: 100_000, burst: 1 }));
+    assert_eq!((pace("off"), pace("false")), (None, None));
+    assert_snapshot!(refused("restart_storm: {rate: 0, burst: 0.5, brust: 1}"), @"
+    error: `rate: 0` would never restart anything
+     --> config.yaml:3:25
+      |
+    3 |   restart_storm: {rate: 0, burst: 0.5, brust: 1}
+      |                         ^
+      |
+      = help: it takes 1 or more
+
+    error: `burst: 0.5` is not a whole number of 0 or more
+     --> config.yaml:3:35
+      |
+    3 |   restart_storm: {rate: 0, burst: 0.5, brust: 1}
+      |                                   ^^^
+      |
+      = help: it takes the restarts that need not wait
+
+    error: unknown key `brust`
+     --> config.yaml:3:40
+      |
+    3 |   restart_storm: {rate: 0, burst: 0.5, brust: 1}
+      |                                        ^^^^^
+      |
+      = help: did you mean `burst`?
+    ");
+    assert_snapshot!(refused("restart_storm: {rate: 100001}"), @"
+    error: `rate` is more than 100000
+     --> config.yaml:3:25
+      |
+    3 |   restart_storm: {rate: 100001}
+      |                         ^^^^^^
+    ");
+    assert_snapshot!(refused("restart_storm: slow"), @"
+    error: `restart_storm: slow` is no pace
+     --> config.yaml:3:18
+      |
+    3 |   restart_storm: slow
+      |                  ^^^^
+      |
+      = help: it takes {rate: 50, burst: 200}, or off
+    ");
 }

@@ -18,9 +18,14 @@ use taskmaster::time::Time;
 const HISTORY: [&str; 7] =
     ["pid", "incarnation", "restarts", "list_revision", "generation", "next_generation", "cap"];
 /// What decides nothing: how a spawn failed; when a program was started last, which counts for
-/// start_interval only; the time, from which all others are counted.
-const WITHOUT: [(&str, &str); 3] =
-    [("spawn_error: Some(", ")"), ("last_start: Some(Time(", "))"), (" now: Time(", ")")];
+/// start_interval only; the time, from which all others are counted; who comes again by itself, which
+/// counts for restart_storm only.
+const WITHOUT: [(&str, &str); 4] = [
+    ("spawn_error: Some(", ")"),
+    ("last_start: Some(Time(", "))"),
+    (" now: Time(", ")"),
+    ("by_itself: ", ","),
+];
 /// Checks that have failed in a row, and waits, count up to here; more of them make no difference to
 /// policies with fewer retries and shorter growth.
 const COUNTED: [&str; 3] = ["unready", "unlively", "waits"];

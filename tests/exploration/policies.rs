@@ -63,7 +63,7 @@ pub const POLICIES: [Policy; 8] = [
     },
     Policy {
         name: "checks",
-        programs: "a: {cmd: x, starttime: 0, stoptime: 1, startretries: 0, readiness: {tcp: 'h:1', retries: 2}, liveness: {tcp: 'h:1', retries: 2}}, b: {cmd: x, starttime: 0, stoptime: 1, startretries: 0, depends_on: {a: {condition: healthy}}}",
+        programs: "a: {cmd: x, starttime: 0, stoptime: 1, startretries: 0, readiness: {tcp: 'localhost:1', retries: 2}, liveness: {tcp: 'localhost:1', retries: 2}}, b: {cmd: x, starttime: 0, stoptime: 1, startretries: 0, depends_on: {a: {condition: healthy}}}",
         ..PLAIN
     },
     Policy {

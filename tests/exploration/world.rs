@@ -121,7 +121,8 @@ impl Setting {
 
 /// `plain: {cmd: x}, ...` as a configuration.
 fn config(programs: &str) -> Config {
-    let text = format!("programs: {{{programs}}}");
+    // The pace of restarts would count every moment.
+    let text = format!("programs: {{{programs}}}\ntaskmaster: {{restart_storm: off}}");
     let source = Source { name: "config.yaml".to_owned(), text, directory: "/".into() };
     parse(&source, &|_| None).expect("a valid configuration")
 }
@@ -681,6 +682,29 @@ impl<'s> World<'s> {
             let mut states = states.map(Instance::state);
             states.any(|it| it == State::Starting(Launch::Held) || (is_oneshot && it == State::Running))
         })
+    }
+
+    /// Reports about earlier processes change nothing.
+    pub fn ignores_the_past(mut self) -> Kept {
+        if self.core.next_deadline().is_some_and(|deadline| deadline <= self.now) {
+            // Any event may bring on what is due.
+            return Ok(());
+        }
+        let before = self.digest();
+        let run = |facts: &Facts| facts.run.map(|run| Run { incarnation: run.incarnation - 1, ..run });
+        let past: Vec<Run> = self.facts.values().filter_map(run).collect();
+        for run in past {
+            self.handle(Event::Exited { run, status: ExitStatus::Code(1) })?;
+            self.handle(Event::GroupGone { run })?;
+            self.handle(Event::StraysFound { run, count: 1 })?;
+            self.handle(Event::Spawned { run, pid: u32::MAX })?;
+            self.handle(Event::SpawnFailed { run, reason: "late".to_owned() })?;
+            self.handle(Event::Probed { run, probe: Probe::Liveness, outcome: Err("late".to_owned()) })?;
+        }
+        match self.digest() == before {
+            true => Ok(()),
+            false => Err("a report about an earlier process changed something".to_owned()),
+        }
     }
 
     /// A shutdown ends, without further input, whether processes obey or only SIGKILL ends them.

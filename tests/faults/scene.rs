@@ -55,6 +55,7 @@ fn open() -> Running {
     site.write("lines.sh", "i=0; while [ $i -lt 150 ]; do echo \"line number $i\"; i=$((i+1)); done");
     let mut command = site.command();
     have_a_limit_to_raise(&mut command);
+    harness::hear_hangups(&mut command);
     let running = site.start(&mut command);
     wait_until("all to run", || all_run(&running, 1));
     work(&running, 2);

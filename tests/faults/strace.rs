@@ -28,11 +28,14 @@ impl Fault {
         self.when.ends_with('+')
     }
 
-    /// Whether somebody has to hear of it: of what lasts, unless it is a peer's trouble, or means that what
-    /// was wanted is so already.
+    /// Whether somebody has to hear of it: of what lasts, unless it is the trouble of one connection, concerns
+    /// questions that are answered as well as they can be (the limits are asked for by a warning; children's
+    /// are set in them), or means that what was wanted is so already.
     pub fn is_to_be_told(&self) -> bool {
-        const NOBODYS: [&str; 3] = ["ESRCH", "ECONNRESET", "EPIPE"];
-        self.is_lasting() && !NOBODYS.iter().any(|error| self.what.ends_with(error))
+        const NOBODYS: [&str; 6] =
+            ["prlimit64", "recvfrom", "writev", "getdents64", "shutdown,", "getsockopt"];
+        let is_nobodys = NOBODYS.iter().any(|call| self.calls.starts_with(call));
+        self.is_lasting() && !is_nobodys && !self.what.ends_with("ESRCH")
     }
 
     /// As strace takes it.

@@ -22,7 +22,9 @@ pub use events::{EventReader, SentEvent};
 pub use http::{Answer, free_port, get, pipeline, send};
 pub use ledger::{audit, audit_end, audit_gaps, numbered, with_backups};
 pub use marks::{Mark, marked};
-pub use proc::{context_switches, cpu_ticks, descriptors, field, is_alive, limits_of, rss_bytes, wait_while};
+pub use proc::{
+    context_switches, cpu_ticks, descriptors, field, hear_hangups, is_alive, limits_of, rss_bytes, wait_while,
+};
 pub use terminal::Terminal;
 
 use std::fs;

@@ -53,3 +53,14 @@ pub fn rss_bytes(pid: u32) -> u64 {
     let kib = field(pid, "VmRSS").unwrap();
     kib.trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
+
+/// Lets SIGHUP mean a reload to what is started, even where these tests were started by nohup(1).
+pub fn hear_hangups(command: &mut std::process::Command) {
+    let change = || {
+        // SAFETY: installs the default action; no handler is involved.
+        unsafe { nix::libc::signal(nix::libc::SIGHUP, nix::libc::SIG_DFL) };
+        Ok(())
+    };
+    // SAFETY: signal(2) is async-signal-safe.
+    unsafe { std::os::unix::process::CommandExt::pre_exec(command, change) };
+}

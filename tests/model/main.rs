@@ -14,4 +14,5 @@ mod scene;
 mod scheduling;
 mod starting;
 mod stopping;
+mod storms;
 mod table;

@@ -25,7 +25,12 @@ pub struct Scene {
 impl Scene {
     /// Programs in YAML flow style: `w: {cmd: x}`. Nothing has been started yet.
     pub fn new(programs: &str) -> Scene {
-        let core = Supervisor::new(&config(programs));
+        Scene::under(programs, "")
+    }
+
+    /// The same, under a supervisor with these keys.
+    pub fn under(programs: &str, section: &str) -> Scene {
+        let core = Supervisor::new(&config(programs, section));
         let keys = core.programs().iter().flat_map(|program| program.instances());
         let names = keys.map(|key| (core.name(*key), *key)).collect();
         Scene { core, now: Time::ZERO, names, spawns: BTreeMap::new(), last_request: 0, last_pid: 0 }
@@ -62,9 +67,14 @@ impl Scene {
 
     /// The file says this by now, and somebody asks for a reload.
     pub fn reload(&mut self, programs: &str) -> Vec<String> {
+        self.reload_under(programs, "")
+    }
+
+    /// The same, with these keys of the supervisor.
+    pub fn reload_under(&mut self, programs: &str, section: &str) -> Vec<String> {
         self.last_request += 1;
-        let old = Config { programs: self.core.specs(), supervisor: config("").supervisor };
-        let plan = Box::new(diff(&old, config(programs)));
+        let old = Config { programs: self.core.specs(), supervisor: config("", "").supervisor };
+        let plan = Box::new(diff(&old, config(programs, section)));
         let lines = self.handle(Event::Reload { request: RequestId(self.last_request), plan });
         // The plan itself is another test's matter.
         lines.into_iter().filter(|line| !line.contains(['+', '~', '=']) && !line.contains(" - ")).collect()
@@ -195,8 +205,8 @@ impl Scene {
     }
 }
 
-fn config(programs: &str) -> Config {
-    let text = format!("programs: {{{programs}}}");
+fn config(programs: &str, section: &str) -> Config {
+    let text = format!("programs: {{{programs}}}\ntaskmaster: {{{section}}}");
     let source = Source { name: "config.yaml".to_owned(), text, directory: "/".into() };
     taskmaster::config::parse(&source, &|_| None).expect("a valid configuration")
 }

@@ -34,7 +34,9 @@ impl World<'_> {
         self.core.handle(self.now, Event::Reload { request, plan: Box::new(plan) });
         if is_open {
             self.programs = new.programs;
+            self.storm.adopt(new.supervisor.restart_storm);
             self.meet_the_new(|spec| spec.autostart);
+            self.plan_schedules();
         }
         self.roll_on();
         self.carry_out_and_compare()
@@ -54,7 +56,7 @@ impl World<'_> {
                     names.push(instance.name.clone());
                 }
                 Some(spec) if !instance.is_gone && takes_a_restart(&instance.spec, spec) => {
-                    if instance.told_to_renew(now, spec.autostart) {
+                    if instance.told_to_renew(now, spec) {
                         taken.push(*key);
                         names.push(instance.name.clone());
                     }
@@ -105,12 +107,15 @@ impl World<'_> {
             self.meet(&instance.name);
             if runs(&spec) {
                 instance.told_to_run();
+            } else {
+                instance.waits_for_its_time();
             }
             self.expected.insert(key, instance);
         }
     }
 
-    /// `scale`: the other instances of the program are not touched, and it always starts the new ones.
+    /// `scale`: the other instances of the program are not touched, and it always starts the new ones,
+    /// unless they have their own times.
     pub fn scale(&mut self, name: &str, count: u32) -> Kept {
         let is_open = self.way_out.is_open();
         let known = self.programs.iter().position(|spec| spec.name == name).filter(|_| is_open);
@@ -137,12 +142,21 @@ impl World<'_> {
             }
         }
         taken.into_iter().for_each(|key| self.leave_rolls(key));
-        let starts = if is_same { vec![name.to_owned()] } else { self.adopt(&[spec], |_| true) };
+        let has_times = spec.governance.schedule.is_some();
+        let there = |number: &u32| {
+            let mut named = self.expected.values().filter(|it| it.spec.name == name && !it.is_gone);
+            named.any(|it| it.number == *number)
+        };
+        let new: Vec<u32> = (0..count).filter(|number| !there(number)).collect();
+        let told = new.into_iter().filter(|_| has_times && !is_same);
+        let told: Vec<String> = told.map(|number| format!("{name}:{number}")).collect();
+        let starts = if is_same { vec![name.to_owned()] } else { self.adopt(&[spec], |_| !has_times) };
+        let starts: Vec<String> = starts.into_iter().chain(told).collect();
         let request = self.answers.open(names.into_iter().chain(starts), Asked::Plain);
         let order = Order::Scale(name.to_owned(), count);
         self.trace(|| format!("{order:?}"));
         self.core.handle(self.now, Event::Order { request, order });
-        self.meet_the_new(|_| true);
+        self.meet_the_new(|_| !has_times);
         self.roll_on();
         self.carry_out_and_compare()
     }

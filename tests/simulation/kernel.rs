@@ -53,7 +53,6 @@ struct Process {
 #[derive(Default)]
 pub struct Kernel {
     processes: BTreeMap<u32, Process>,
-    last_pid: u32,
 }
 
 impl Kernel {
@@ -62,7 +61,7 @@ impl Kernel {
         if let Some((pid, _)) = self.living(|process| process.run.instance == run.instance) {
             return Err(format!("a second live process of one instance: pid {pid} has not been reaped"));
         }
-        self.last_pid += 1;
+        let pid = self.free_pid();
         let companion_end = nature.companion.map(|companion| companion.life.map(|life| now + life));
         let stray_end = nature.stray.map(|stray| stray.life.map(|life| now + life));
         let process = Process {
@@ -77,8 +76,14 @@ impl Kernel {
             is_stray_told: false,
             watched: None,
         };
-        self.processes.insert(self.last_pid, process);
-        Ok(self.last_pid)
+        self.processes.insert(pid, process);
+        Ok(pid)
+    }
+
+    /// The smallest number that nobody has: what was reaped has a successor of its number soon.
+    fn free_pid(&self) -> u32 {
+        let taken = (2..).zip(self.processes.keys()).take_while(|(pid, taken)| pid == *taken);
+        2 + taken.count() as u32
     }
 
     /// kill(2). `is_last_resort`: SIGKILL after a stopsignal that had its time.

@@ -1,8 +1,8 @@
 //! Random sequences against the pure core, on a fake clock and a fake kernel.
 //!
 //! Every step is compared with a reference that was written from the interface contract alone.
-//! `SEED=n cargo test --test simulation` replays one sequence; `SECONDS=n` or `SEQUENCES=n` say how
-//! many to play. A failure prints its seed and all that led to it.
+//! `SEED=n cargo test --test simulation` replays one sequence; `SECONDS=n`, `SEQUENCES=n` or `STEPS=n` say
+//! how many to play. A failure prints its seed and a short way to it.
 
 mod answers;
 mod changes;
@@ -11,7 +11,10 @@ mod programs;
 mod random;
 mod reference;
 mod rolling;
+mod schedules;
 mod sequence;
+mod shrinking;
+mod storm;
 mod trace;
 mod way_out;
 mod world;
@@ -21,11 +24,15 @@ use std::time::{Duration, Instant};
 
 use taskmaster::config::Config;
 
+use random::Random;
 use sequence::play;
+use shrinking::{kind, shrink};
 use trace::Trace;
 
 /// How long to play unless told otherwise.
 const SECONDS: u64 = 8;
+/// More numbers than any sequence draws.
+const TAPE_LENGTH: usize = 20_000;
 
 #[test]
 fn every_random_sequence_keeps_every_promise() {
@@ -37,10 +44,18 @@ fn every_random_sequence_keeps_every_promise() {
     let patience = Duration::from_secs(number("SECONDS").unwrap_or(SECONDS));
     let sequences = number("SEQUENCES");
     let (mut seed, mut steps) = (0, 0);
-    while sequences.map_or_else(|| begin.elapsed() < patience, |sequences| seed < sequences) {
-        match outcome(seed, &plain, &mut Trace::default()) {
+    let enough = number("STEPS");
+    let goes_on = |seed: u64, steps: u64| match (sequences, enough) {
+        (Some(sequences), _) => seed < sequences,
+        (None, Some(enough)) => steps < enough,
+        (None, None) => begin.elapsed() < patience,
+    };
+    while goes_on(seed, steps) {
+        match outcome(Random::new(seed), &plain, &mut Trace::default()) {
             Ok(count) => steps += count,
-            Err(_) => return examine(seed, &plain),
+            // Who counts sequences wants to know whether one fails, and soon.
+            Err(_) if sequences.is_some() => return examine(seed, &plain),
+            Err(broken) => return explain(seed, &broken, &plain),
         }
         seed += 1;
     }
@@ -51,14 +66,26 @@ fn every_random_sequence_keeps_every_promise() {
 /// Plays one sequence for people to read.
 fn examine(seed: u64, plain: &Config) {
     let mut trace = Trace::kept();
-    if let Err(broken) = outcome(seed, plain, &mut trace) {
+    if let Err(broken) = outcome(Random::new(seed), plain, &mut trace) {
         panic!("{}\n\nseed {seed}: {broken}", trace.text());
     }
 }
 
+/// Finds a short sequence that fails alike, and shows that.
+fn explain(seed: u64, broken: &str, plain: &Config) {
+    let fails = |tape: &[u64]| {
+        let outcome = outcome(Random::from_tape(tape), plain, &mut Trace::default());
+        outcome.is_err_and(|other| kind(&other) == kind(broken))
+    };
+    let tape = shrink(Random::tape(seed, TAPE_LENGTH), fails);
+    let mut trace = Trace::kept();
+    let shown = outcome(Random::from_tape(&tape), plain, &mut trace);
+    panic!("{}\n\n{shown:?}, shrunk from\nseed {seed}: {broken}", trace.text());
+}
+
 /// A panic of the core is a broken promise like any other.
-fn outcome(seed: u64, plain: &Config, trace: &mut Trace) -> Result<u64, String> {
-    let played = catch_unwind(AssertUnwindSafe(|| play(seed, plain, trace)));
+fn outcome(random: Random, plain: &Config, trace: &mut Trace) -> Result<u64, String> {
+    let played = catch_unwind(AssertUnwindSafe(|| play(random, plain, trace)));
     played.unwrap_or_else(|_| Err("the core panicked".to_owned()))
 }
 

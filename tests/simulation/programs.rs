@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use taskmaster::config::{
     Autorestart, Check, Condition, Config, Dependency, Governance, KillStrays, Kind, ProbeSpec, ProgramSpec,
-    RestartDelay, Source, Template, parse,
+    RestartDelay, RestartStorm, Source, SupervisorSpec, Template, parse,
 };
 use taskmaster::signal::Signal;
 use taskmaster::supervisor::ExitStatus;
 
 use crate::kernel::{Companion, Nature};
 use crate::random::Random;
+use crate::schedules::draw_schedule;
 
 const SECOND: Duration = Duration::from_secs(1);
 const NANOSECOND: Duration = Duration::from_nanos(1);
@@ -34,7 +35,14 @@ pub fn draw_config(random: &mut Random, plain: &Config) -> Config {
         // Who is needed need not stand in front.
         programs.reverse();
     }
-    Config { programs, supervisor: plain.supervisor.clone() }
+    Config { programs, supervisor: draw_section(random, plain) }
+}
+
+/// The pace of restarts is small, or there is none.
+pub fn draw_section(random: &mut Random, plain: &Config) -> SupervisorSpec {
+    let pace = |rate, burst| Some(RestartStorm { rate, burst });
+    let restart_storm = random.pick(&[None, pace(50, 200), pace(1, 1), pace(1, 2), pace(2, 3), pace(5, 1)]);
+    SupervisorSpec { restart_storm, ..plain.supervisor.clone() }
 }
 
 /// What a user makes of a configuration: programs come, go, change in ways that take a restart or not,
@@ -62,7 +70,7 @@ pub fn mutate_config(random: &mut Random, programs: &[Arc<ProgramSpec>], plain: 
     if random.percent(30) {
         changed.reverse();
     }
-    Config { programs: changed, supervisor: plain.supervisor.clone() }
+    Config { programs: changed, supervisor: draw_section(random, plain) }
 }
 
 /// A configuration in which everything is as by default.
@@ -116,7 +124,7 @@ fn draw_governance(random: &mut Random, autorestart: Autorestart) -> Governance 
         readiness: draw_probe(random),
         liveness: draw_probe(random),
         start_interval: Duration::ZERO,
-        schedule: None,
+        schedule: (may_end && random.percent(50)).then(|| draw_schedule(random)),
     }
 }
 

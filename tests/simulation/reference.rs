@@ -22,6 +22,8 @@ pub struct Expected {
     pub is_wanted: bool,
     /// It is to be gone as soon as it rests.
     pub is_gone: bool,
+    /// It rests until its schedule starts it.
+    pub is_on_call: bool,
     /// A process is owed; none has been asked for yet.
     is_queued: bool,
     /// A spawn was handed out; its outcome is not known.
@@ -48,6 +50,8 @@ pub struct Expected {
     rest: &'static str,
     /// The wait by restart_delay before the present or last try.
     last_wait: Option<Duration>,
+    /// Its next process is one that nobody has asked for.
+    pub by_itself: bool,
     /// How often it came back by itself after a run, since the last wish.
     pub comebacks: u32,
     /// When it was restarted after a run, since the last wish.
@@ -97,6 +101,7 @@ impl Expected {
             spec,
             is_wanted: false,
             is_gone: false,
+            is_on_call: false,
             is_queued: false,
             is_handed_out: false,
             born: None,
@@ -110,6 +115,7 @@ impl Expected {
             tries: 0,
             rest: "STOPPED",
             last_wait: None,
+            by_itself: false,
             comebacks: 0,
             restarts: Vec::new(),
             last_born: None,
@@ -163,13 +169,19 @@ impl Expected {
         self.is_gone = false;
         if runs {
             self.told_to_run();
+        } else {
+            self.waits_for_its_time();
         }
     }
 
     /// A reload changed what its process is. Before the new values are in force; whether it is told
     /// of the outcome.
-    pub fn told_to_renew(&mut self, now: Time, autostart: bool) -> bool {
-        if !self.is_wanted {
+    pub fn told_to_renew(&mut self, now: Time, new: &ProgramSpec) -> bool {
+        let autostart = new.autostart;
+        let has_nothing =
+            !self.is_handed_out && self.born.is_none() && !self.is_queued && self.ending.is_none();
+        let waits_for_its_time = new.governance.schedule.is_some() && !autostart;
+        if !self.is_wanted || (waits_for_its_time && has_nothing) {
             return false;
         }
         if self.is_at_rest() && self.rest == "EXITED" && !autostart {
@@ -189,6 +201,10 @@ impl Expected {
         if self.spec.restart_delay != spec.restart_delay {
             self.last_wait = None;
         }
+        let has_new_schedule = self.spec.governance.schedule != spec.governance.schedule;
+        if has_new_schedule && !self.is_wanted {
+            self.is_on_call = spec.governance.schedule.is_some();
+        }
         (self.spec, self.tier) = (spec.clone(), spec.priority);
         self.retries_allowed = self.retries_allowed.max(spec.startretries);
         if self.tries == 0 {
@@ -197,7 +213,7 @@ impl Expected {
     }
 
     pub fn told_to_run(&mut self) {
-        self.is_wanted = true;
+        (self.is_wanted, self.by_itself) = (true, false);
         self.outcome = None;
         self.tries = 0;
         if !self.is_occupied() && !self.is_queued {
@@ -205,8 +221,13 @@ impl Expected {
         }
     }
 
+    /// It is there, and is not to start with the others.
+    pub fn waits_for_its_time(&mut self) {
+        self.is_on_call = self.spec.governance.schedule.is_some();
+    }
+
     pub fn told_to_rest(&mut self, now: Time) {
-        self.is_wanted = false;
+        (self.is_wanted, self.is_on_call) = (false, false);
         if self.is_queued || self.retry_at.is_some() {
             (self.is_queued, self.retry_at, self.rest) = (false, None, "STOPPED");
         }
@@ -514,6 +535,7 @@ impl Expected {
         (self.is_queued, self.retry_at, self.failures, self.tries) = (true, None, 0, 0);
         self.retries_allowed = self.spec.startretries;
         (self.last_wait, self.restarts, self.comebacks) = (None, Vec::new(), 0);
+        self.by_itself = false;
     }
 
     fn ended(&mut self) {
@@ -530,6 +552,7 @@ impl Expected {
         } else if self.failures > self.spec.startretries {
             self.rest = "FATAL";
         } else {
+            self.by_itself = true;
             let growing = Duration::from_secs(self.failures.into());
             self.retry_at = Some(now + self.next_wait().unwrap_or(growing));
         }
@@ -582,7 +605,7 @@ impl Expected {
             }
             self.restarts.push(now);
         }
-        self.comebacks += 1;
+        (self.by_itself, self.comebacks) = (true, self.comebacks + 1);
         let ended = self.ends.last().map_or(now, |(at, _)| *at);
         if let (Some(delay), Some(born)) = (self.spec.restart_delay, self.last_born)
             && born + delay.max < ended

@@ -10,7 +10,7 @@ use taskmaster::time::Time;
 
 use std::time::Duration;
 
-use crate::programs::{CALM, draw_config, draw_nature, is_connected, mutate_config};
+use crate::programs::{CALM, draw_config, draw_nature, draw_section, is_connected, mutate_config};
 use crate::random::Random;
 use crate::trace::Trace;
 use crate::world::{Kept, World};
@@ -19,9 +19,8 @@ use crate::world::{Kept, World};
 const TURNS_MAX: usize = 2_000;
 const NANOSECOND: Duration = Duration::from_nanos(1);
 
-/// Plays the sequence of this seed; how many steps it had, or the promise that was broken.
-pub fn play<'t>(seed: u64, plain: &'t Config, trace: &'t mut Trace) -> Result<u64, String> {
-    let mut random = Random::new(seed);
+/// Plays the sequence of this chance; how many steps it had, or the promise that was broken.
+pub fn play<'t>(mut random: Random, plain: &'t Config, trace: &'t mut Trace) -> Result<u64, String> {
     let config = draw_config(&mut random, plain);
     let mut sequence = Sequence { random, world: World::new(&config, trace), plain };
     sequence.world.boot()?;
@@ -46,8 +45,10 @@ struct Sequence<'t> {
 }
 
 impl Sequence<'_> {
-    fn config_in_force(&self) -> Config {
-        Config { programs: self.world.programs.clone(), supervisor: self.plain.supervisor.clone() }
+    /// Nothing about the programs changes, and perhaps nothing at all.
+    fn config_in_force(&mut self) -> Config {
+        let supervisor = draw_section(&mut self.random, self.plain);
+        Config { programs: self.world.programs.clone(), supervisor }
     }
 
     fn step(&mut self) -> Kept {
@@ -63,15 +64,23 @@ impl Sequence<'_> {
                 let name = format!("p{}", self.random.below(5));
                 self.world.scale(&name, self.random.below(4) as u32)
             }
-            18 => self.world.reload(self.config_in_force()),
+            18 => {
+                let new = self.config_in_force();
+                self.world.reload(new)
+            }
             19 => self.order(),
             20..40 => {
                 self.advance();
-                self.world.tick()
+                self.world.tick()?;
+                self.world.keep_schedules()
             }
-            40..45 => {
+            40..43 => {
                 self.advance();
                 Ok(())
+            }
+            43..45 => {
+                self.world.times.jump(&mut self.random);
+                self.world.keep_schedules()
             }
             45..60 => self.report_an_end(),
             60..65 => self.report_a_check(),

@@ -9,7 +9,7 @@ use taskmaster::config::{Condition, Config, Kind, ProgramSpec};
 use taskmaster::signal::Signal;
 use taskmaster::slots::Key;
 use taskmaster::supervisor::{
-    Action, Event, Launch, PAST_RUNS_MAX, Probe, Run, Scope, Spawn, State, Supervisor,
+    Action, Event, Instance, Launch, PAST_RUNS_MAX, Probe, Run, Scope, Spawn, State, Subject, Supervisor,
 };
 use taskmaster::time::Time;
 
@@ -17,6 +17,8 @@ use crate::answers::{Answers, Asked};
 use crate::kernel::{Kernel, Sent};
 use crate::reference::Expected;
 use crate::rolling::Roll;
+use crate::schedules::Times;
+use crate::storm::Storm;
 use crate::trace::Trace;
 use crate::way_out::WayOut;
 
@@ -34,8 +36,11 @@ pub struct World<'t> {
     pub way_out: WayOut,
     /// Spawns whose outcome has not been reported.
     pub handed_out: Vec<Spawn>,
+    pub storm: Storm,
     /// Rolling restarts that go on.
     pub rolls: Vec<Roll>,
+    /// The wall clock, and what is due by it.
+    pub times: Times,
     /// How many processes the supervisor left behind when it quit.
     pub quit: Option<usize>,
     pub steps: u64,
@@ -74,7 +79,9 @@ impl<'t> World<'t> {
             answers: Answers::default(),
             way_out: WayOut::default(),
             handed_out: Vec::new(),
+            storm: Storm::new(config.supervisor.restart_storm),
             rolls: Vec::new(),
+            times: Times::default(),
             quit: None,
             steps: 0,
             shown,
@@ -87,9 +94,10 @@ impl<'t> World<'t> {
     }
 
     pub fn boot(&mut self) -> Kept {
-        for instance in self.expected.values_mut().filter(|instance| instance.spec.autostart) {
-            instance.told_to_run();
+        for instance in self.expected.values_mut() {
+            if instance.spec.autostart { instance.told_to_run() } else { instance.waits_for_its_time() }
         }
+        self.plan_schedules();
         let started = self.expected.iter().filter(|(_, it)| it.spec.autostart);
         let started: Vec<Key> = started.map(|(key, _)| *key).collect();
         self.needs_are_told_to_run(&started);
@@ -105,6 +113,7 @@ impl<'t> World<'t> {
         self.tick_once()?;
         // What a tick itself made due, a stoptime of 0, comes with the next one.
         self.tick_once()?;
+        self.compare_storm()?;
         match self.core.next_deadline() {
             Some(deadline) if deadline <= self.now => Err("a deadline is overdue after a tick".to_owned()),
             Some(_) | None => Ok(()),
@@ -258,9 +267,9 @@ impl<'t> World<'t> {
     pub fn report_stale(&mut self, event: Event) -> Kept {
         // Any event may bring a shutdown on that has run out of time.
         let is_late = self.core.next_deadline().is_some_and(|deadline| deadline <= self.now);
-        let before = format!("{:?}", self.core);
+        let before = self.all_of_the_core();
         self.handle(event)?;
-        let is_same = format!("{:?}", self.core).split(" now: ").next() == before.split(" now: ").next();
+        let is_same = self.all_of_the_core() == before;
         if is_same || is_late {
             return Ok(());
         }
@@ -272,6 +281,17 @@ impl<'t> World<'t> {
             part(&before),
             part(&after)
         ))
+    }
+
+    /// The core as it prints itself, without the time, and with its instances, which their table does not
+    /// print.
+    fn all_of_the_core(&self) -> String {
+        let mut text = format!("{:?}", self.core);
+        text.truncate(text.rfind(" now: ").unwrap_or(text.len()));
+        for key in self.expected.keys() {
+            text += &format!("{:?}", self.core.instance(*key));
+        }
+        text
     }
 
     /// An order to the instances in `keys`, which are the ones that its targets mean.
@@ -386,7 +406,12 @@ impl<'t> World<'t> {
                 "RUNNING" => Ok(()),
                 state => Err(format!("news about the health of what is {state}")),
             },
-            Action::Note { .. } => Ok(()),
+            Action::Note { subject: Subject::StormBegins, .. } => self.storm.begins(),
+            Action::Note { subject: Subject::StormIsOver, .. } => self.storm.is_over(self.now),
+            Action::Note {
+                subject: Subject::Roll(_) | Subject::RunSkipped | Subject::RunAfterSkipped,
+                ..
+            } => Ok(()),
             Action::Quit { abandoned } => {
                 let occupied = self.expected.values().filter(|instance| instance.is_occupied()).count();
                 if self.quit.replace(abandoned).is_some() || abandoned != occupied {
@@ -417,8 +442,16 @@ impl<'t> World<'t> {
             self.way_out.may_end(self.now, key, &mut self.expected)?;
             self.began_to_stop.push(self.expected[&key].tier);
         }
+        let spec = self.expected[&key].spec.clone();
+        let waits_in_storm = to == State::Starting(Launch::Delayed) && self.core.deadline(key).is_none();
+        match to {
+            State::Starting(Launch::Queued) => {
+                self.storm.goes(self.now, key, self.expected[&key].by_itself)?;
+            }
+            _ if waits_in_storm => self.storm.waits(key, !spec.governance.start_interval.is_zero())?,
+            _ => self.storm.leaves(key),
+        }
         if to == State::Starting(Launch::Queued) {
-            let spec = self.expected[&key].spec.clone();
             let last = self.last_queued.insert(spec.name.clone(), self.now);
             if last.is_some_and(|last| self.now < last + spec.governance.start_interval) {
                 return Err(format!("{}: starts before its turn", spec.name));
@@ -474,6 +507,23 @@ impl<'t> World<'t> {
                 return broken("does not remember how its last processes ended");
             }
             self.compare_deadline(*key, expected)?;
+        }
+        Ok(())
+    }
+
+    /// Nobody waits in a storm without need, once it is known how late it is.
+    fn compare_storm(&mut self) -> Kept {
+        let has_room = self.storm.has_room(self.now);
+        for (key, expected) in &self.expected {
+            let is_delayed = |it: &Instance| it.state() == State::Starting(Launch::Delayed);
+            let waits =
+                self.core.instance(*key).is_some_and(is_delayed) && self.core.deadline(*key).is_none();
+            if waits && !expected.by_itself {
+                return Err(format!("{} waits in a storm, but somebody wants it", expected.name));
+            }
+            if waits && has_room {
+                return Err(format!("{} waits in a storm, but there is room", expected.name));
+            }
         }
         Ok(())
     }

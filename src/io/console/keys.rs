@@ -64,6 +64,7 @@ struct Found {
 }
 
 const ESC: u8 = 0x1b;
+const CTRL_C: u8 = 0x03;
 const DELETE: u8 = 0x7f;
 
 impl Decoder {
@@ -93,6 +94,11 @@ impl Decoder {
             return;
         }
         self.parser.advance(&mut self.found, &[byte]);
+        if byte == CTRL_C {
+            // Whatever has begun is abandoned with it, and takes nothing of what is typed next.
+            self.parser = Parser::new();
+            (self.found.swallows_next, self.found.is_single_shift) = (false, false);
+        }
     }
 }
 
@@ -103,6 +109,10 @@ impl Found {
 
     fn alt(&mut self, byte: u8) {
         if self.is_pasting {
+            // The ESC may have been the beginning of the end of the paste, the rest of which is lost.
+            if byte < 0x20 {
+                self.pasted_control(byte);
+            }
             return;
         }
         match byte {
@@ -125,7 +135,7 @@ impl Found {
         let key = match byte {
             0x01 => Key::Home,
             0x02 => Key::Left,
-            0x03 => Key::Interrupt,
+            CTRL_C => Key::Interrupt,
             0x04 => Key::DeleteOrLeave,
             0x05 => Key::End,
             0x06 => Key::Right,
@@ -159,7 +169,7 @@ impl Found {
                 self.was_return = byte == b'\r';
                 self.push(Key::Enter);
             }
-            0x03 => {
+            CTRL_C => {
                 self.is_pasting = false;
                 self.push(Key::Interrupt);
             }
@@ -251,6 +261,15 @@ mod tests {
             found.extend(decoder.feed(&bytes[cut..]));
             found.retain(|key| *key != Key::Escape);
             assert_eq!(found, keys, "{bytes:?} cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn ctrl_c_gets_out_of_a_paste_that_was_cut_off_anywhere() {
+        let pasted = b"\x1b[200~a\x1b[201~";
+        for end in 6..pasted.len() {
+            let keys = decoded(&[&pasted[..end], b"\x03x"].concat());
+            assert!(keys.ends_with(&[Key::Interrupt, Key::Char('x')]), "cut at {end}: {keys:?}");
         }
     }
 

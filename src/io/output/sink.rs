@@ -78,6 +78,7 @@ struct Skip {
 
 impl Sink {
     pub(super) fn new(log_file: LogFile) -> Sink {
+        let last_line = if log_file.is_within_line() { LastLine::Broken } else { LastLine::Ended };
         Sink {
             known_as: log_file.id(),
             log_file,
@@ -85,7 +86,7 @@ impl Sink {
             full: LogFull::Drop,
             is_watched: false,
             has_other_names: false,
-            last_line: LastLine::Ended,
+            last_line,
             refused: None,
             held: VecDeque::new(),
             skip: None,
