@@ -54,6 +54,7 @@ enum Subcommands {
     #[command(name = bench::FLOOR, hide = true)]
     BenchFloor {
         instances: u32,
+        pipes: usize,
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         command: Vec<String>,
     },
@@ -120,8 +121,10 @@ pub fn main() -> ExitCode {
         Some(Subcommands::CompleteWords { line }) => complete_words(&config, &line),
         Some(Subcommands::Check) => check(&config, load(&config)),
         Some(Subcommands::Bench { instances }) => run_bench(instances as usize),
-        Some(Subcommands::BenchFloor { instances, command }) => bench::be_floor(instances as usize, &command)
-            .map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS),
+        Some(Subcommands::BenchFloor { instances, pipes, command }) => {
+            bench::be_floor(instances as usize, pipes, &command)
+                .map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+        }
         Some(Subcommands::Run(own)) => supervise(config, own.or(run)),
         None => supervise(config, run),
     }

@@ -1,5 +1,5 @@
 //! The floor: the least that a supervisor can do, as it is usually done. It starts N children by
-//! posix_spawn with two pipes each, waits in epoll, reaps on SIGCHLD, ends them on TERM, and keeps no
+//! posix_spawn with a pipe or two each, waits in epoll, reaps on SIGCHLD, ends them on TERM, and keeps no
 //! state, no log and no policy.
 
 use std::collections::HashSet;
@@ -22,18 +22,19 @@ use nix::unistd::{Pid, pipe2};
 
 const SIGNALS: Token = Token(usize::MAX);
 
-/// Starts `count` children of this command line, and waits until they have been ended.
+/// Starts `count` children of this command line, with one pipe for both outputs or two `pipes`, and waits until
+/// they have been ended.
 ///
 /// # Errors
 /// Whatever the system refuses; those that run already are killed then.
-pub(super) fn run(count: usize, command: &[String]) -> io::Result<()> {
+pub(super) fn run(count: usize, pipes: usize, command: &[String]) -> io::Result<()> {
     let command: Vec<CString> =
         command.iter().map(|word| CString::new(word.as_bytes())).collect::<Result<_, _>>()?;
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     let mut floor = Floor::new()?;
     let spawner = Spawner::new(&command)?;
-    let outcome = (0..count).try_for_each(|_| floor.spawn(&spawner)).and_then(|()| floor.supervise());
+    let outcome = (0..count).try_for_each(|_| floor.spawn(&spawner, pipes)).and_then(|()| floor.supervise());
     if outcome.is_err() {
         floor.signal_all(Signal::SIGKILL);
     }
@@ -61,11 +62,12 @@ impl Floor {
         Ok(Floor { poll, signals, children: HashSet::new(), pipes: Vec::new() })
     }
 
-    fn spawn(&mut self, spawner: &Spawner) -> io::Result<()> {
+    fn spawn(&mut self, spawner: &Spawner, pipes: usize) -> io::Result<()> {
         let (stdout, child_stdout) = pipe2(OFlag::O_CLOEXEC)?;
-        let (stderr, child_stderr) = pipe2(OFlag::O_CLOEXEC)?;
-        self.children.insert(spawner.spawn(&child_stdout, &child_stderr)?);
-        for read_end in [stdout, stderr] {
+        let stderr = if pipes == 1 { None } else { Some(pipe2(OFlag::O_CLOEXEC)?) };
+        let child_stderr = stderr.as_ref().map_or(&child_stdout, |(_, writer)| writer);
+        self.children.insert(spawner.spawn(&child_stdout, child_stderr)?);
+        for read_end in [Some(stdout), stderr.map(|(reader, _)| reader)].into_iter().flatten() {
             let token = Token(self.pipes.len());
             let mut source = SourceFd(&read_end.as_raw_fd());
             self.poll.registry().register(&mut source, token, Interest::READABLE)?;

@@ -25,8 +25,7 @@ pub(crate) use table::render;
 const IDLE: Duration = Duration::from_secs(3);
 /// What a start leaves to do is done by then.
 const SETTLE: Duration = Duration::from_millis(500);
-/// Descriptors of each instance, two pipes, and those that are open anyhow.
-const FILES_PER_INSTANCE: u64 = 2;
+/// Descriptors that are open beside the pipes of instances.
 const OTHER_FILES: u64 = 64;
 /// The first argument that turns this program into the floor.
 pub(crate) const FLOOR: &str = "floor-of-bench";
@@ -64,6 +63,8 @@ pub(crate) struct Figures {
 /// The figures of a whole run.
 pub(crate) struct Outcome {
     count: usize,
+    /// Of each instance: one for each output, or one for both where there is no room for more.
+    pipes: usize,
     taskmaster: Figures,
     floor: Figures,
     /// What Taskmaster's memory was with one child.
@@ -75,7 +76,7 @@ pub(crate) struct Outcome {
 /// # Errors
 /// In words; whatever was started has been ended.
 pub(crate) fn run(count: usize) -> Result<Outcome, Trouble> {
-    refuse_too_many(count as u64)?;
+    let pipes = fit(count as u64)?;
     let patience = Patience::new()?;
     let directory = Directory::new()?;
     let command = child::prepare(&directory.0.join("pause"))?;
@@ -83,24 +84,24 @@ pub(crate) fn run(count: usize) -> Result<Outcome, Trouble> {
     let program = directory.0.join("taskmaster");
     fs::copy("/proc/self/exe", &program)?;
     let supervise = |count: usize| -> Result<Figures, Trouble> {
-        let arguments = configure(&directory.0, &command, count)?;
+        let arguments = configure(&directory.0, &command, count, pipes)?;
         let idle = if count == 1 { Duration::ZERO } else { IDLE };
         measure(Contender::launch(&program, &arguments, &directory.0, count)?, idle, &patience)
     };
     let alone = supervise(1)?;
-    let arguments = [vec![FLOOR.to_owned(), count.to_string()], command.clone()].concat();
+    let arguments = [vec![FLOOR.to_owned(), count.to_string(), pipes.to_string()], command.clone()].concat();
     let bare = Contender::launch(&program, &arguments, &directory.0, count)?;
     let floor = measure(bare, IDLE, &patience).map_err(|trouble| trouble.of("the bare loop"))?;
     let taskmaster = supervise(count).map_err(|trouble| trouble.of("taskmaster"))?;
-    Ok(Outcome { count, taskmaster, floor, alone_kib: alone.memory_kib })
+    Ok(Outcome { count, pipes, taskmaster, floor, alone_kib: alone.memory_kib })
 }
 
 /// Runs as the floor.
 ///
 /// # Errors
 /// Whatever the system refuses.
-pub(crate) fn be_floor(count: usize, command: &[String]) -> io::Result<()> {
-    floor::run(count, command)
+pub(crate) fn be_floor(count: usize, pipes: usize, command: &[String]) -> io::Result<()> {
+    floor::run(count, pipes, command)
 }
 
 impl Trouble {
@@ -129,31 +130,33 @@ fn measure(mut contender: Contender, idle: Duration, patience: &Patience) -> Res
     })
 }
 
-/// Writes the configuration; the arguments that name it. Whatever costs something is left at its default: both
+/// Writes the configuration; the arguments that name it. Whatever costs something is left at its default: the
 /// outputs are captured and go to log files.
-fn configure(directory: &Path, command: &[String], count: usize) -> io::Result<Vec<String>> {
+fn configure(directory: &Path, command: &[String], count: usize, pipes: usize) -> io::Result<Vec<String>> {
     let config = directory.join("config.yaml");
+    let merged = if pipes == 1 { ", stderr: stdout" } else { "" };
     let text = format!(
-        "programs:\n  pause: {{cmd: {command:?}, numprocs: {count}, starttime: 0}}\n\
+        "programs:\n  pause: {{cmd: {command:?}, numprocs: {count}, starttime: 0{merged}}}\n\
          taskmaster: {{http: off}}\n"
     );
     fs::write(&config, text)?;
     Ok(vec!["--no-console".to_owned(), "--config".to_owned(), config.display().to_string()])
 }
 
-/// Nothing is begun that the limits would end halfway.
-fn refuse_too_many(count: u64) -> Result<(), Trouble> {
+/// How many pipes each of so many instances can have. Nothing is begun that the limits would end halfway.
+fn fit(count: u64) -> Result<usize, Trouble> {
     let (_, files) = getrlimit(Resource::RLIMIT_NOFILE).map_err(io::Error::from)?;
     let (processes, _) = getrlimit(Resource::RLIMIT_NPROC).map_err(io::Error::from)?;
     let pids = fs::read_to_string("/proc/sys/kernel/pid_max").ok().and_then(|text| text.trim().parse().ok());
+    let room = files.saturating_sub(OTHER_FILES);
     let limits = [
-        (files.saturating_sub(OTHER_FILES) / FILES_PER_INSTANCE, "open files (ulimit -Hn)", files),
+        (room, "open files (ulimit -Hn)", files),
         // Root may have as many as it likes.
         (if geteuid().is_root() { u64::MAX } else { processes }, "processes (ulimit -u)", processes),
         (pids.unwrap_or(u64::MAX) / 2, "pids (kernel.pid_max)", pids.unwrap_or(u64::MAX)),
     ];
     match limits.into_iter().find(|(room, ..)| *room < count) {
-        None => Ok(()),
+        None => Ok(if room / 2 < count { 1 } else { 2 }),
         Some((room, what, limit)) => Err(Trouble::TooMany(format!(
             "{count} instances are more than this system allows: at {limit} {what} there is room for {room}"
         ))),

@@ -302,7 +302,10 @@ impl EventLoop {
         if self.has_unreaped || self.processes.is_due(self.now) {
             self.reap();
         }
-        self.report_remains();
+        if !self.has_unreaped {
+            // Looking through all children once for each batch of them would cost more than all else.
+            self.report_remains();
+        }
         self.handle(Event::Tick);
         self.tell_news();
         self.fire_http();
