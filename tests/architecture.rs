@@ -147,6 +147,7 @@ const ROOMS: &[Room] = &[
             "crate::slots",
             "crate::supervisor",
             "crate::time",
+            "crate::timers",
             "crate::view",
         ],
     },

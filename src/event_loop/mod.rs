@@ -19,6 +19,7 @@ mod hooks;
 mod http;
 mod last_resort;
 mod measure;
+mod memory;
 mod news;
 mod probes;
 mod reload;
@@ -51,7 +52,7 @@ use crate::io::journal::Journal;
 use crate::io::memory;
 use crate::io::output::Pipes;
 use crate::io::probe::Prober;
-use crate::io::process::{FileLimit, Launcher, OutOfMemory, Processes, RunIds, Usages};
+use crate::io::process::{FileLimit, Launcher, MemoryWatch, OutOfMemory, Processes, RunIds, Usages};
 use crate::io::service_manager::ServiceManager;
 use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
@@ -119,6 +120,7 @@ pub(crate) struct EventLoop {
     /// Whether memory is left of a start or a reload, to be given back when there is nothing else to do.
     has_slack: bool,
     prober: Prober,
+    memory: MemoryWatch,
     hooks: Hooks,
     agenda: Agenda,
     wall_clock: WallClock,
@@ -173,6 +175,7 @@ impl EventLoop {
             has_unreaped: false,
             has_slack: true,
             prober: Prober::default(),
+            memory: MemoryWatch::default(),
             hooks: Hooks::new(&spec.on_event),
             agenda: Agenda::default(),
             wall_clock: WallClock::default(),
@@ -251,6 +254,7 @@ impl EventLoop {
             self.watchers.next_deadline(),
             self.pipes.next_deadline(),
             self.prober.next_deadline(),
+            self.memory.next_deadline(),
             self.hooks.next_deadline(),
             self.news.next_deadline(),
             self.console.next_deadline(),
@@ -334,6 +338,7 @@ impl EventLoop {
             }
         }
         self.serve_probes();
+        self.read_memory();
         self.serve_hooks();
         self.answer_http();
         self.pipes.pump(self.poll.registry());
