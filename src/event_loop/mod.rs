@@ -49,12 +49,12 @@ use crate::io::faces::Faces;
 use crate::io::hooks::Hooks;
 use crate::io::http::Server;
 use crate::io::journal::Journal;
-use crate::io::memory;
 use crate::io::output::Pipes;
 use crate::io::probe::Prober;
 use crate::io::process::{FileLimit, Launcher, MemoryWatch, OutOfMemory, Processes, RunIds, Usages};
 use crate::io::service_manager::ServiceManager;
 use crate::io::signals::{Notice, Signals};
+use crate::io::slack;
 use crate::io::token::Source;
 use crate::io::wall_clock::WallClock;
 use crate::supervisor::{Event, Supervisor};
@@ -151,7 +151,7 @@ impl EventLoop {
     /// What the system refused, in one line.
     pub(crate) fn new(settings: Settings) -> io::Result<EventLoop> {
         let Settings { config, config_name, overrides, console, color, messages, warnings } = settings;
-        memory::keep_little();
+        slack::keep_little();
         let spec = config.supervisor.clone();
         let rotation = Rotation { max_bytes: spec.logfile_maxbytes, backups: spec.logfile_backups };
         let journal = Journal::install(&spec.logfile, rotation, spec.loglevel)?;
@@ -246,7 +246,7 @@ impl EventLoop {
             || self.http.is_busy()
             || self.has_followers_to_serve();
         if !is_busy && std::mem::take(&mut self.has_slack) {
-            memory::give_back();
+            slack::give_back();
         }
         let deadlines = [
             self.supervisor.next_deadline(),
