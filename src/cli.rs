@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::bench;
 use crate::command::Verbosity;
 use crate::config::{self, Config};
 use crate::event_loop::{self, Outcome, Overrides, Settings};
@@ -42,6 +43,21 @@ enum Subcommands {
     Run(Run),
     /// Validate the configuration only: exit code 0 if it is valid, 2 if not
     Check,
+    /// Measure what supervising costs here, beside a bare loop that only starts, waits and reaps
+    #[command(display_order = 99)]
+    Bench {
+        /// How many instances
+        #[arg(value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        instances: u32,
+    },
+    /// Be that loop
+    #[command(name = bench::FLOOR, hide = true)]
+    BenchFloor {
+        instances: u32,
+        pipes: usize,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<String>,
+    },
     /// Write a script that completes these arguments, for a shell to read
     #[command(display_order = 100)]
     Completions { shell: pages::Shell },
@@ -110,6 +126,11 @@ pub fn main() -> ExitCode {
         Some(Subcommands::Man) => write(&pages::man(whole_command()).unwrap_or_default()),
         Some(Subcommands::CompleteWords { line }) => complete_words(&config, &line),
         Some(Subcommands::Check) => check(&config, load(&config)),
+        Some(Subcommands::Bench { instances }) => run_bench(instances as usize),
+        Some(Subcommands::BenchFloor { instances, pipes, command }) => {
+            bench::be_floor(instances as usize, pipes, &command)
+                .map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+        }
         Some(Subcommands::Run(own)) => supervise(config, own.or(run)),
         None => supervise(config, run),
     }
@@ -177,8 +198,28 @@ fn supervise(config_name: PathBuf, run: Run) -> ExitCode {
     match event_loop::run(Settings { config, config_name, overrides, console, color, messages, warnings }) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Failed | Outcome::Abandoned(_)) => ExitCode::from(FAILED),
-        Err(error) => {
-            complain(&format!("taskmaster: {error}\n"));
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &io::Error) -> ExitCode {
+    complain(&format!("taskmaster: {error}\n"));
+    ExitCode::from(FAILED)
+}
+
+fn run_bench(instances: usize) -> ExitCode {
+    match bench::run(instances) {
+        Ok(outcome) => write(bench::render(&outcome).as_bytes()),
+        Err(bench::Trouble::TooMany(why)) => {
+            complain(&format!("error: {why}\n"));
+            ExitCode::from(INVALID)
+        }
+        Err(bench::Trouble::Interrupted) => {
+            complain("interrupted: all that was started has been ended\n");
+            ExitCode::from(FAILED)
+        }
+        Err(bench::Trouble::Other(why)) => {
+            complain(&format!("error: {why}\n"));
             ExitCode::from(FAILED)
         }
     }

@@ -23,6 +23,7 @@
 //! - What follows an exit, a deadline, a spawn: `supervisor/lifecycle.rs`
 //! - How a process is started, signalled, reaped: `io/process/`
 //! - How output gets into files: `io/output/`, `io/log_file.rs`; what a line is: [`lines`]
+//! - What `taskmaster bench` measures, and how: `bench/`
 //! - How another terminal gives commands: `client.rs`, `cli/commands.rs`, `io/http/`, `event_loop/http.rs`
 //! - The order in which things happen: `event_loop/`
 //!
@@ -40,6 +41,7 @@
 #![warn(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
 pub mod agenda;
+mod bench;
 pub mod cli;
 mod client;
 pub mod command;

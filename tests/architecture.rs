@@ -17,7 +17,16 @@ const ROOMS: &[Room] = &[
     Room { path: "lib.rs", may_use: &[] },
     Room {
         path: "cli.rs",
-        may_use: &["clap", "log", "std", "crate::command", "crate::config", "crate::event_loop", "crate::io"],
+        may_use: &[
+            "clap",
+            "log",
+            "std",
+            "crate::bench",
+            "crate::command",
+            "crate::config",
+            "crate::event_loop",
+            "crate::io",
+        ],
     },
     Room {
         path: "cli/commands.rs",
@@ -44,6 +53,7 @@ const ROOMS: &[Room] = &[
             "crate::config",
         ],
     },
+    Room { path: "bench", may_use: &["mio", "nix", "std", "crate::io::clock", "crate::time"] },
     Room { path: "event_loop", may_use: &["mio", "log", "std", "crate"] },
     Room { path: "time.rs", may_use: PURE },
     Room { path: "signal.rs", may_use: PURE },

@@ -43,6 +43,7 @@ fn completions_are_what_the_shells_understand() {
     }
     assert_eq!(completed_by_bash(&site, "taskmaster che"), "check");
     assert_eq!(completed_by_bash(&site, "taskmaster sig"), "signal");
+    assert_eq!(completed_by_bash(&site, "taskmaster ben"), "bench");
     assert_eq!(completed_by_bash(&site, "taskmaster status --js"), "--json");
     // Words behind a subcommand are the console's: from the configuration, without a supervisor.
     assert_eq!(completed_by_bash(&site, "taskmaster stop w"), "w");

@@ -126,9 +126,10 @@ fn a_shutdown_ends_strays_as_well() {
 }
 
 /// A program that ends by itself and leaves one process in its group and one in a session of its own.
-const DAEMONS: &str = "sleep 1000 & echo $! >> strays
+const DAEMONS: &str = "touch strays; before=$(wc -l < strays)
+sleep 1000 & echo $! >> strays
 setsid sh -c 'echo $$ >> strays; exec sleep 1000' &
-while [ $(wc -l < strays) -lt 2 ]; do sleep 0.01; done
+while [ $(wc -l < strays) -lt $((before + 2)) ]; do sleep 0.01; done
 exit ${CODE:-0}
 ";
 

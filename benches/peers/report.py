@@ -107,7 +107,8 @@ def write(data, directory):
     lines = [
         "# Side by side", "",
         f"Linux {machine['kernel']}, {machine['cpus']} cores, {machine['memory_gib']} GiB. Load average while measuring: "
-        f"{min(loads, default=0)} to {max(loads, default=0)}: trust ratios, not milliseconds.", "",
+        f"{min(loads, default=0)} to {max(loads, default=0)}. Rows of a table with few samples were not all taken under the same load (it stands beside "
+        "each sample in results.json): CPU, memory and counts can be compared, times only where they differ by much.", "",
         "Contenders: " + "; ".join(f"{name} {version or ''}".strip() for name, version in data["tools"].items()) + ".",
     ]
     for count in counts_of(data, "life"):

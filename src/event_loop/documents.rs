@@ -48,10 +48,8 @@ impl EventLoop {
     /// The document with only this program, if there is one of that name.
     pub(super) fn status_document_of(&mut self, program: &str) -> Vec<u8> {
         self.refresh_usages();
-        let programs = self.supervisor.programs().iter();
-        let found = programs.filter(|found| found.spec().name == program);
-        let keys: Vec<_> = found.flat_map(|found| found.instances()).copied().collect();
-        let mut snapshot = self.snapshot(|key| keys.contains(&key));
+        let is_wanted = |key| self.supervisor.program_of(key).is_some_and(|of| of.spec().name == program);
+        let mut snapshot = self.snapshot(is_wanted);
         snapshot.programs.retain(|found| found.name == program);
         view::json::status(&self.about(), &snapshot)
     }

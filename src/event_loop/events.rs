@@ -84,7 +84,8 @@ impl Watchers {
         self.forget_history();
         if !self.readers.is_empty() {
             self.is_new_world = true;
-            self.publish_at.get_or_insert(now);
+            // Many may go one by one, and each time it is the whole document.
+            self.publish_at.get_or_insert((self.published_at + PUBLISH_EVERY).max(now));
         }
         true
     }

@@ -54,6 +54,7 @@ use crate::io::probe::Prober;
 use crate::io::process::{FileLimit, Launcher, MemoryWatch, OutOfMemory, Processes, RunIds, Usages};
 use crate::io::service_manager::ServiceManager;
 use crate::io::signals::{Notice, Signals};
+use crate::io::slack;
 use crate::io::token::Source;
 use crate::io::wall_clock::WallClock;
 use crate::supervisor::{Event, Supervisor};
@@ -116,6 +117,8 @@ pub(crate) struct EventLoop {
     processes: Processes,
     /// Whether children have ended that are not reaped yet.
     has_unreaped: bool,
+    /// Whether memory is left of a start or a reload, to be given back when there is nothing else to do.
+    has_slack: bool,
     prober: Prober,
     memory: MemoryWatch,
     hooks: Hooks,
@@ -148,6 +151,7 @@ impl EventLoop {
     /// What the system refused, in one line.
     pub(crate) fn new(settings: Settings) -> io::Result<EventLoop> {
         let Settings { config, config_name, overrides, console, color, messages, warnings } = settings;
+        slack::keep_little();
         let spec = config.supervisor.clone();
         let rotation = Rotation { max_bytes: spec.logfile_maxbytes, backups: spec.logfile_backups };
         let journal = Journal::install(&spec.logfile, rotation, spec.loglevel)?;
@@ -169,6 +173,7 @@ impl EventLoop {
             launcher: Launcher::new(limit, run_ids.clone())?,
             processes: Processes::new(run_ids),
             has_unreaped: false,
+            has_slack: true,
             prober: Prober::default(),
             memory: MemoryWatch::default(),
             hooks: Hooks::new(&spec.on_event),
@@ -240,6 +245,9 @@ impl EventLoop {
             || self.console.has_more()
             || self.http.is_busy()
             || self.has_followers_to_serve();
+        if !is_busy && std::mem::take(&mut self.has_slack) {
+            slack::give_back();
+        }
         let deadlines = [
             self.supervisor.next_deadline(),
             self.http.next_deadline(),
@@ -299,7 +307,10 @@ impl EventLoop {
         if self.has_unreaped || self.processes.is_due(self.now) {
             self.reap();
         }
-        self.report_remains();
+        if !self.has_unreaped {
+            // Looking through all children once for each batch of them would cost more than all else.
+            self.report_remains();
+        }
         self.handle(Event::Tick);
         self.tell_news();
         self.fire_http();

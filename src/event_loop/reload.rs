@@ -46,6 +46,7 @@ impl EventLoop {
         if self.supervisor.is_supervising() {
             self.service_manager.reloading();
         }
+        self.has_slack = true;
         match self.make_plan() {
             Ok(plan) => {
                 for line in plan.lines() {

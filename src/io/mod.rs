@@ -20,6 +20,7 @@ pub(crate) mod program_path;
 pub(crate) mod reason;
 pub(crate) mod service_manager;
 pub(crate) mod signals;
+pub(crate) mod slack;
 pub(crate) mod standard_stream;
 pub(crate) mod token;
 pub(crate) mod wall_clock;

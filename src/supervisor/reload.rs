@@ -280,22 +280,26 @@ impl Supervisor {
             .then(|| format!("ERROR {name}: {all} instances in all are more than {NUMPROCS_MAX}"))
     }
 
-    /// Takes out what was to be gone and is at rest; called when all about it has been told.
+    /// Takes out what was to be gone and is at rest; called when all about it has been told. They go one by
+    /// one, so this looks at all the others only where a program goes with its last instance.
     pub(super) fn forget_the_gone(&mut self) {
-        if self.gone.is_empty() {
-            return;
+        let mut is_program_gone = false;
+        for key in std::mem::take(&mut self.gone) {
+            if !self.instances.get(key).is_some_and(Instance::is_to_be_forgotten) {
+                continue;
+            }
+            let Some(instance) = self.instances.remove(key) else { continue };
+            let program = &mut self.programs[instance.program as usize];
+            // Mostly it is one of the highest numbers.
+            if let Some(at) = program.instances.iter().rposition(|other| *other == key) {
+                program.instances.remove(at);
+            }
+            is_program_gone |= program.configured.is_none() && program.instances.is_empty();
+            self.list_revision += 1;
         }
-        let gone: HashSet<Key> = std::mem::take(&mut self.gone)
-            .into_iter()
-            .filter(|key| self.instances.get(*key).is_some_and(Instance::is_to_be_forgotten))
-            .collect();
-        for key in &gone {
-            self.instances.remove(*key);
+        if is_program_gone {
+            self.programs.retain(|program| program.configured.is_some() || !program.instances.is_empty());
+            self.number_programs();
         }
-        for program in &mut self.programs {
-            program.instances.retain(|key| !gone.contains(key));
-        }
-        self.programs.retain(|program| program.configured.is_some() || !program.instances.is_empty());
-        self.number_programs();
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::tally::Tally;
 use crate::config::LogFull;
-use crate::io::log_file::{LogFile, Unwritten};
+use crate::io::log_file::{FileId, LogFile, Unwritten};
 use crate::io::reason::reason;
 use crate::slots::Key;
 use crate::time::Time;
@@ -37,6 +37,10 @@ pub(super) struct Sink {
     pub(super) users: usize,
     pub(super) full: LogFull,
     pub(super) is_watched: bool,
+    /// What it is found by among the open files.
+    pub(super) known_as: FileId,
+    /// Whether more than one path, or the key of a sink that was merged into it, leads here.
+    pub(super) has_other_names: bool,
     last_line: LastLine,
     /// Why the disk takes nothing, since when it does not.
     refused: Option<Refused>,
@@ -76,10 +80,12 @@ impl Sink {
     pub(super) fn new(log_file: LogFile) -> Sink {
         let last_line = if log_file.is_within_line() { LastLine::Broken } else { LastLine::Ended };
         Sink {
+            known_as: log_file.id(),
             log_file,
             users: 0,
             full: LogFull::Drop,
             is_watched: false,
+            has_other_names: false,
             last_line,
             refused: None,
             held: VecDeque::new(),

@@ -65,6 +65,9 @@ impl Sinks {
         let sinks = &mut self.sinks;
         let key = *self.by_id.entry(id).or_insert_with(|| sinks.insert(Sink::new(log_file)));
         self.by_path.insert(path.to_owned(), key);
+        if let Some(sink) = self.sinks.get_mut(key) {
+            sink.has_other_names |= sink.log_file.path() != path;
+        }
         if is_watched && let Some(sink) = self.sinks.get_mut(key) {
             sink.is_watched = true;
             self.news.push(path.to_owned());
@@ -90,10 +93,23 @@ impl Sinks {
                 }
                 self.unfinished.insert(sink.log_file.id(), line);
             }
-            self.sinks.remove(key);
+            if let Some(sink) = self.sinks.remove(key) {
+                self.forget(key, &sink);
+            }
+        }
+    }
+
+    /// Forgets by what a sink was found. One that is known by its own path only, as nearly all are, is not
+    /// looked for among the others.
+    fn forget(&mut self, key: Key, sink: &Sink) {
+        if self.by_id.get(&sink.known_as) == Some(&key) {
+            self.by_id.remove(&sink.known_as);
+        }
+        if sink.has_other_names {
             self.by_path.retain(|_, other| *other != key);
-            self.by_id.retain(|_, other| *other != key);
             self.merged.retain(|_, other| *other != key);
+        } else {
+            self.by_path.remove(sink.log_file.path());
         }
     }
 
@@ -151,7 +167,10 @@ impl Sinks {
             return;
         }
         let id = sink.log_file.id();
-        self.by_id.retain(|_, other| *other != key);
+        let before = std::mem::replace(&mut sink.known_as, id);
+        if self.by_id.get(&before) == Some(&key) {
+            self.by_id.remove(&before);
+        }
         let heir = *self.by_id.entry(id).or_insert(key);
         if heir == key {
             return;
@@ -160,6 +179,7 @@ impl Sinks {
         let Some(other) = self.sinks.get_mut(heir) else { return };
         let held_back = usize::from(sink.holds_back()) + usize::from(other.holds_back());
         other.take_over(&mut sink);
+        other.has_other_names = true;
         self.held_back = self.held_back + usize::from(other.holds_back()) - held_back;
         let keys = self.by_path.values_mut().chain(self.merged.values_mut());
         keys.filter(|other| **other == key).for_each(|other| *other = heir);

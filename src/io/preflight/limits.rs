@@ -20,8 +20,10 @@ const SMALL_PIPE_PAGES: u64 = 2;
 /// Every limit that the configuration goes beyond.
 pub(super) fn trouble(config: &Config) -> Vec<String> {
     let needs = Needs::of(config);
-    let hard = getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(_, hard)| hard);
-    let descriptors = hard.and_then(|hard| needs.descriptor_trouble(hard));
+    let descriptors = match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((_, hard)) => needs.descriptor_trouble(hard),
+        Err(errno) => Some(format!("the limit of open files cannot be found out: {}", errno.desc())),
+    };
     let pipes = (!is_privileged()).then(|| {
         let pages = |name: &str| number(&format!("/proc/sys/fs/pipe-user-pages-{name}")).unwrap_or(0);
         needs.pipe_trouble(pages("soft"), pages("hard"))

@@ -21,7 +21,10 @@ impl FileLimit {
         let (inherited, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
         let raised = match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
             Ok(()) => hard,
-            Err(_) => inherited,
+            Err(error) => {
+                log::warn!("the limit of open files cannot be raised from {inherited} to {hard}: {error}");
+                inherited
+            }
         };
         Ok(FileLimit { inherited, raised, hard })
     }

@@ -1,0 +1,95 @@
+//! Memory that is needed no more, given back to the system.
+//!
+//! The start of a supervisor takes more than all of its rest: arguments, the configuration and its checks.
+//! What it leaves behind are free blocks of the heap, and pages of the program file that are mapped and
+//! not used again. Both are given back when the start is over, and after a reload: once, then, and by no timer.
+
+use std::ptr;
+
+use nix::libc::{self, c_int, c_void};
+
+/// A block of this size or more is a mapping of its own, which goes when it is freed, in bytes. Such are
+/// documents about very many instances; glibc would by itself raise this bound after the first of them, and keep
+/// all later ones in a heap that hardly ever shrinks.
+const OWN_MAPPING_BYTES: c_int = 128 * 1024;
+/// So much free memory may stay at the end of the heap, in bytes.
+const SLACK_BYTES: c_int = 128 * 1024;
+
+/// How the heap is to behave; before much has been allocated.
+pub(crate) fn keep_little() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: sets numbers of the allocator's; there is one thread.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, OWN_MAPPING_BYTES);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, SLACK_BYTES);
+    }
+}
+
+/// Gives back what is free, and what was only needed so far.
+pub(crate) fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: touches no block that is in use.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+    // SAFETY: `unmap_file_pages` keeps to what dl_iterate_phdr(3) promises, and uses no data of ours.
+    unsafe { libc::dl_iterate_phdr(Some(unmap_file_pages), ptr::null_mut()) };
+}
+
+/// Lets go of the pages of the program file that nobody can have changed: its code and its constants. What is
+/// used again is mapped again from the page cache, from which the kernel takes them when it needs room.
+unsafe extern "C" fn unmap_file_pages(
+    program: *mut libc::dl_phdr_info,
+    _size: libc::size_t,
+    _data: *mut c_void,
+) -> c_int {
+    // SAFETY: the first of all objects is the program itself, and its headers live as long as it does.
+    let (program, segments) = unsafe {
+        let program = &*program;
+        (program, std::slice::from_raw_parts(program.dlpi_phdr, usize::from(program.dlpi_phnum)))
+    };
+    // SAFETY: takes a number only.
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+    for segment in
+        segments.iter().filter(|segment| segment.p_type == libc::PT_LOAD && segment.p_flags & libc::PF_W == 0)
+    {
+        let begin = program.dlpi_addr as usize + segment.p_vaddr as usize;
+        let end = begin + segment.p_memsz as usize;
+        let begin = begin & !(page - 1);
+        // The last page of a segment is its own: what follows begins on another one.
+        // SAFETY: a private mapping of a file that is never written to; what is dropped comes back unchanged.
+        unsafe { libc::madvise(begin as *mut c_void, end - begin, libc::MADV_DONTNEED) };
+    }
+    // Not the libraries, whose pages everybody shares.
+    1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// kB of this process's `Rss` that are the program's own file.
+    fn mapped_of_the_file() -> u64 {
+        let exe = std::env::current_exe().unwrap().display().to_string();
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let mut is_ours = false;
+        let mut total = 0;
+        for line in maps.lines() {
+            if line.contains('-') && !line.contains("kB") {
+                is_ours = line.ends_with(&exe) && !line.contains(" rw-p ");
+            } else if is_ours && let Some(size) = line.strip_prefix("Rss:") {
+                total += size.trim().trim_end_matches(" kB").parse::<u64>().unwrap();
+            }
+        }
+        total
+    }
+
+    #[test]
+    fn pages_of_the_program_go_and_come_back() {
+        let before = mapped_of_the_file();
+        give_back();
+        let after = mapped_of_the_file();
+        assert!(after < before, "{before} kB before, {after} kB after");
+        assert_eq!(format!("{:?}", std::time::Duration::from_millis(1500)), "1.5s");
+    }
+}
