@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::libc;
 
-use super::proc_fs;
+use super::proc_fs::{self, Stat};
 use super::run_id::{RunIds, VARIABLE};
 use crate::signal::Signal;
 use crate::supervisor::Run;
@@ -23,6 +23,8 @@ pub(super) struct Strays {
     /// Whether something has changed since the last look: only an end of a child makes another worth
     /// its while.
     is_stale: bool,
+    /// Whether the last look was not possible; told once.
+    is_blind: bool,
 }
 
 #[derive(Default)]
@@ -50,7 +52,7 @@ pub(super) enum Look {
 
 impl Strays {
     pub(super) fn new(run_ids: RunIds) -> Strays {
-        Strays { run_ids, watched: BTreeMap::new(), is_stale: false }
+        Strays { run_ids, watched: BTreeMap::new(), is_stale: false, is_blind: false }
     }
 
     /// From now on [`Strays::look`] is about this run, too.
@@ -70,20 +72,21 @@ impl Strays {
         if self.watched.is_empty() || !std::mem::take(&mut self.is_stale) {
             return Vec::new();
         }
-        let mut adopted = proc_fs::children(std::process::id());
-        adopted.retain(|pid| !is_leader(*pid));
-        let Strays { run_ids, watched, .. } = self;
-        let by_name: HashMap<String, Run> = match adopted.is_empty() {
-            true => HashMap::new(),
-            false => watched.keys().map(|run| (run_ids.of(*run), *run)).collect(),
-        };
-        let mut alive: HashMap<Run, HashSet<u32>> = HashMap::new();
-        for pid in adopted {
-            let run = proc_fs::variable(pid, VARIABLE).and_then(|name| by_name.get(&name).copied());
-            if let Some(run) = run {
-                gather(pid, alive.entry(run).or_default());
+        let mut alive = match self.find(is_leader) {
+            Ok(alive) => alive,
+            Err(error) => {
+                // Who cannot be looked for is not gone; the next turn looks again.
+                self.is_stale = true;
+                if !std::mem::replace(&mut self.is_blind, true) {
+                    log::warn!(
+                        "processes that programs have left cannot be looked for: {error}; it is tried again"
+                    );
+                }
+                return Vec::new();
             }
-        }
+        };
+        self.is_blind = false;
+        let watched = &mut self.watched;
         let looks =
             watched.iter_mut().map(|(run, watch)| (*run, watch.take(alive.remove(run).unwrap_or_default())));
         let looks: Vec<(Run, Look)> = looks.collect();
@@ -93,6 +96,24 @@ impl Strays {
             }
         }
         looks
+    }
+
+    /// The living processes of each run that is watched, other than its leader.
+    fn find(&self, is_leader: impl Fn(u32) -> bool) -> io::Result<HashMap<Run, HashMap<u32, Stat>>> {
+        let mut adopted = proc_fs::children(std::process::id())?;
+        adopted.retain(|pid| !is_leader(*pid));
+        let by_name: HashMap<String, Run> = match adopted.is_empty() {
+            true => HashMap::new(),
+            false => self.watched.keys().map(|run| (self.run_ids.of(*run), *run)).collect(),
+        };
+        let mut alive: HashMap<Run, HashMap<u32, Stat>> = HashMap::new();
+        for pid in adopted {
+            let name = proc_fs::variable(pid, VARIABLE)?;
+            if let Some(run) = name.and_then(|name| by_name.get(&name).copied()) {
+                gather(pid, alive.entry(run).or_default())?;
+            }
+        }
+        Ok(alive)
     }
 
     /// Sends a signal to the strays of a run that were found. Everything but SIGKILL and SIGCONT is sent
@@ -117,13 +138,13 @@ impl Strays {
 }
 
 impl Watch {
-    fn take(&mut self, alive: HashSet<u32>) -> Look {
+    fn take(&mut self, alive: HashMap<u32, Stat>) -> Look {
         let mut there = HashMap::new();
         let mut new = 0;
-        for pid in alive {
-            let Some(stat) = proc_fs::stat(pid).filter(|stat| !matches!(stat.state, 'Z' | 'X')) else {
+        for (pid, stat) in alive {
+            if matches!(stat.state, 'Z' | 'X') {
                 continue;
-            };
+            }
             if self.spared_group == Some(stat.group) {
                 continue;
             }
@@ -142,13 +163,16 @@ impl Watch {
 
 /// A process and all that descends from it: what a stray starts is of its run, whatever it has done to
 /// its environment.
-fn gather(pid: u32, into: &mut HashSet<u32>) {
+fn gather(pid: u32, into: &mut HashMap<u32, Stat>) -> io::Result<()> {
     let mut open = vec![pid];
+    let mut seen = HashSet::new();
     while let Some(pid) = open.pop() {
-        if into.insert(pid) {
-            open.extend(proc_fs::children(pid));
+        if seen.insert(pid) {
+            open.extend(proc_fs::children(pid)?);
+            into.extend(proc_fs::stat(pid)?.map(|stat| (pid, stat)));
         }
     }
+    Ok(())
 }
 
 /// Signals a process by a descriptor. A grandchild can be reaped by its parent at any moment, and its
@@ -162,7 +186,7 @@ fn send(pid: u32, birth: u64, signal: Signal) -> io::Result<()> {
             _ => return unless_gone(io::Error::last_os_error()),
         }
     };
-    if proc_fs::stat(pid).is_none_or(|stat| stat.birth != birth) {
+    if proc_fs::stat(pid)?.is_none_or(|stat| stat.birth != birth) {
         return Ok(());
     }
     // SAFETY: pidfd_send_signal(2) with no siginfo touches no memory of ours.
