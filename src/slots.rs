@@ -83,6 +83,13 @@ impl<T> Slots<T> {
             .map(|(index, (generation, value))| (Key { index: index as u32, generation: *generation }, value))
     }
 
+    /// The same, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut T)> {
+        self.slab
+            .iter_mut()
+            .map(|(index, (generation, value))| (Key { index: index as u32, generation: *generation }, value))
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.slab.len()

@@ -242,3 +242,12 @@ fn a_reload_changes_who_is_told() {
     wait_for_told(&running, "fatal w:0 FATAL 1 w:0 (exited too quickly (exit code 1))");
     running.stop();
 }
+
+#[test]
+fn a_hook_that_cannot_run_is_told_of_by_check() {
+    let site = site(FATAL, "    - {exec: [no-such-program]}\n    - {exec: ['true']}\n");
+    let output = site.command().arg("check").stdout(std::process::Stdio::piped()).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("on_event: cannot find the program no-such-program in PATH"), "{told}");
+    assert_eq!(told.matches("on_event").count(), 1, "{told}");
+}

@@ -2,7 +2,7 @@
 
 mod harness;
 
-use harness::{Running, Site, audit, audit_end, audit_gaps, wait_for, wait_until};
+use harness::{Running, Site, audit, audit_end, audit_gaps, kill, wait_for, wait_until};
 use nix::sys::signal::Signal;
 use std::os::unix::fs::PermissionsExt;
 
@@ -57,7 +57,7 @@ fn instances_that_share_a_file_write_whole_lines_and_lose_none() {
 fn one_file_under_several_names_has_one_writer() {
     let program = |name: &str, path: &str| {
         format!(
-            "  {name}: {{cmd: [sh, -c, 'while read n; do printf {name}; printf \" \"; echo $n; done < numbers'], stdout: {path}, starttime: 0}}"
+            "  {name}: {{cmd: [sh, -c, 'until [ -e go ]; do sleep 0.01; done; while read n; do printf {name}; printf \" \"; echo $n; done < numbers'], stdout: {path}, starttime: 0}}"
         )
     };
     let site =
@@ -67,6 +67,9 @@ fn one_file_under_several_names_has_one_writer() {
     site.write("numbers", &numbers);
     std::fs::hard_link(site.write("out", ""), site.path("link")).unwrap();
     let running = site.supervise();
+    // Until there is a second writer, a sole one is copied as it comes.
+    wait_until("all to run", || running.status()["counts"]["RUNNING"] == 3);
+    running.site.write("go", "");
     wait_until("all to end", || running.status()["counts"]["EXITED"] == 3);
     assert_eq!(audit(&running.site.read("out"), 3, 2000), Ok(()));
     running.stop();
@@ -236,5 +239,21 @@ fn a_slow_reader_of_inherited_output_gets_every_line_and_a_dead_one_holds_up_nob
     let beats = running.site.read("beats").len();
     wait_until("it to go on without a reader", || running.site.read("beats").len() > beats + 20);
     assert_eq!(running.process("w:0")["restarts"], 0);
+    running.stop();
+}
+
+/// A process that is killed in the middle of a line leaves it without an end, and the next process does not
+/// go on with it. Nothing is added to what nobody goes on with.
+#[test]
+fn a_line_that_a_kill_has_cut_is_ended_before_the_next_process_writes() {
+    let site = Site::new(
+        "  w: {cmd: [sh, -c, 'printf half; exec sleep 1000'], stdout: out, autorestart: always, starttime: 0}",
+    );
+    let running = site.supervise();
+    for lines in ["half", "half\nhalf", "half\nhalf\nhalf"] {
+        wait_until("the words of the next process", || running.site.read("out") == lines);
+        let pid = running.pid_of("w:0").expect("it runs");
+        kill(pid, Signal::SIGKILL);
+    }
     running.stop();
 }

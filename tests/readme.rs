@@ -1,7 +1,7 @@
 //! The README names everything that there is, and with the right default.
 
 use taskmaster::command::table;
-use taskmaster::config::{PROGRAM_KEYS, SUPERVISOR_KEYS};
+use taskmaster::config::{Applies, PROGRAM_KEYS, SUPERVISOR_KEYS};
 
 fn readme() -> String {
     std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
@@ -44,4 +44,22 @@ fn every_command_has_its_row() {
     for row in table::ROWS {
         row_of(&readme, row.names[0]);
     }
+}
+
+/// What stands in backticks between `beginning` and the next full stop.
+fn names_after(readme: &str, beginning: &str) -> Vec<String> {
+    let (_, rest) = readme.split_once(beginning).unwrap_or_else(|| panic!("the README says {beginning}"));
+    let sentence = rest.split_once('.').map_or(rest, |(sentence, _)| sentence);
+    sentence.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn what_applies_in_place_is_what_the_schema_says() {
+    let readme = readme();
+    let all_that = |applies| -> Vec<&str> {
+        PROGRAM_KEYS.iter().filter(|key| key.applies == applies).map(|key| key.name).collect()
+    };
+    let (now, later) = ("Applied in place, to what runs:", "Applied in place, but only what starts");
+    assert_eq!(names_after(&readme, now), all_that(Applies::InPlace));
+    assert_eq!(names_after(&readme, later), all_that(Applies::NextStart));
 }

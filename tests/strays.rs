@@ -125,6 +125,135 @@ fn a_shutdown_ends_strays_as_well() {
     assert_eq!(strays.iter().filter(|pid| is_alive(**pid)).count(), 0);
 }
 
+/// A program that ends by itself and leaves one process in its group and one in a session of its own.
+const DAEMONS: &str = "sleep 1000 & echo $! >> strays
+setsid sh -c 'echo $$ >> strays; exec sleep 1000' &
+while [ $(wc -l < strays) -lt 2 ]; do sleep 0.01; done
+exit ${CODE:-0}
+";
+
+fn none_alive(pids: &[u32]) -> bool {
+    pids.iter().all(|pid| !is_alive(*pid))
+}
+
+#[test]
+fn what_a_run_left_that_ended_by_itself_is_ended_by_a_later_stop() {
+    let mut console = Console::open(site("stoptime: 1000, autorestart: never", DAEMONS));
+    let left = strays(&console.running.site, 2);
+    console.running.wait_for_state("w:0", "EXITED");
+    let mut bystander = Command::new("setsid").args(["sleep", "1000"]).spawn().unwrap();
+    let why = console.ask("why w");
+    assert!(why.contains(&"  2 processes of its earlier runs are alive".to_owned()), "{why:#?}");
+    assert!(left.iter().all(|pid| is_alive(*pid)), "an exit alone ends nothing");
+    assert_eq!(console.ask("stop w"), ["w:0: stopped (2 strays ended)"]);
+    assert!(none_alive(&left) && is_alive(bystander.id()));
+    assert_eq!(console.ask("stop w"), ["w:0: already stopped"]);
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+    console.running.stop();
+}
+
+#[test]
+fn a_restart_from_rest_begins_when_what_was_left_is_gone_and_a_start_leaves_it() {
+    let mut console = Console::open(site("stoptime: 1000, type: oneshot, autorestart: never", DAEMONS));
+    let first = strays(&console.running.site, 2);
+    console.running.wait_for_state("w:0", "EXITED");
+    assert_eq!(console.ask("start w"), ["w:0: started, and done (exit code 0)"]);
+    assert!(first.iter().all(|pid| is_alive(*pid)), "a start ends nothing");
+    assert_eq!(console.ask("restart w"), ["w:0: started, and done (exit code 0)"]);
+    assert!(none_alive(&first));
+    let second = strays(&console.running.site, 6)[4..].to_vec();
+    console.running.stop();
+    assert!(none_alive(&second));
+}
+
+#[test]
+fn a_stop_of_what_waits_for_a_retry_or_gave_up_ends_what_its_tries_left() {
+    for (keys, state) in [("restart_delay: 600", "BACKOFF"), ("startretries: 0", "FATAL")] {
+        let keys = format!("starttime: 1000, stoptime: 1000, env: {{CODE: 3}}, {keys}");
+        let site = Site::new(&format!("  w: {{cmd: [sh, ./script.sh], {keys}}}"));
+        site.write("script.sh", DAEMONS);
+        let mut console = Console::open(site);
+        let left = strays(&console.running.site, 2);
+        console.running.wait_for_state("w:0", state);
+        assert_eq!(console.ask("stop w"), ["w:0: stopped (2 strays ended)"], "{state}");
+        assert!(none_alive(&left));
+        console.running.stop();
+    }
+}
+
+#[test]
+fn what_an_earlier_run_left_is_ended_with_its_successor() {
+    let script = "if [ -f second ]; then exec sleep 1000; fi
+touch second
+setsid sh -c 'echo $$ >> strays; exec sleep 1000' &
+sleep 1000 & echo $! >> strays
+while [ $(wc -l < strays) -lt 2 ]; do sleep 0.01; done
+";
+    let mut console = Console::open(site("autorestart: always, stoptime: 1000", script));
+    let left = strays(&console.running.site, 2);
+    wait_until("the second run", || console.running.status()["programs"][0]["processes"][0]["restarts"] == 1);
+    console.running.wait_for_state("w:0", "RUNNING");
+    assert!(left.iter().all(|pid| is_alive(*pid)), "a restart by policy ends nothing");
+    assert_eq!(console.ask("stop w"), ["w:0: stopped (2 strays ended)"]);
+    assert!(none_alive(&left));
+    console.running.stop();
+}
+
+#[test]
+fn a_program_that_leaves_the_file_takes_along_what_it_left() {
+    let mut console = Console::open(site("stoptime: 1000, autorestart: never", DAEMONS));
+    let left = strays(&console.running.site, 2);
+    console.running.wait_for_state("w:0", "EXITED");
+    console.running.site.configure("  {}", "");
+    let answer = console.ask("reload");
+    assert!(answer.contains(&"w:0: removed (2 strays ended)".to_owned()), "{answer:?}");
+    assert!(none_alive(&left));
+    console.running.stop();
+}
+
+#[test]
+fn a_shutdown_ends_what_earlier_runs_left_and_kills_what_does_not_obey() {
+    let script = "setsid sh -c 'trap \"\" TERM; echo $$ >> strays; exec sleep 1000' &
+(trap '' TERM; exec sleep 1000) & echo $! >> strays
+while [ $(wc -l < strays) -lt 2 ]; do sleep 0.01; done
+";
+    let running = site("stoptime: 200ms, autorestart: never", script).supervise();
+    let left = strays(&running.site, 2);
+    running.wait_for_state("w:0", "EXITED");
+    running.stop();
+    assert!(none_alive(&left));
+}
+
+#[test]
+fn never_leaves_what_earlier_runs_left_and_without_killasgroup_their_groups_are_left() {
+    let mut console = Console::open(Site::new(
+        "  a: {cmd: [sh, ./script.sh], starttime: 0, autorestart: never, kill_strays: never}\n  b: {cmd: [sh, ./script.sh], starttime: 0, autorestart: never, killasgroup: false}",
+    ));
+    let script = "sleep 1000 & echo $! > group.$TASKMASTER_PROGRAM_NAME
+setsid sh -c 'echo $$ > stray.$TASKMASTER_PROGRAM_NAME; exec sleep 1000' &
+while ! [ -s stray.$TASKMASTER_PROGRAM_NAME ]; do sleep 0.01; done
+";
+    console.running.site.write("script.sh", script);
+    console.ask("start all");
+    let pid = |name: &str| -> u32 {
+        wait_for("a stray", || console.running.site.read(name).lines().last()?.parse().ok())
+    };
+    let of_a = [pid("group.a"), pid("stray.a")];
+    let (group_of_b, stray_of_b) = (pid("group.b"), pid("stray.b"));
+    console.running.wait_for_state("a:0", "EXITED");
+    console.running.wait_for_state("b:0", "EXITED");
+    assert_eq!(console.ask("stop a"), ["a:0: not running (EXITED)"]);
+    assert_eq!(console.ask("stop b"), ["b:0: stopped (1 stray ended)"]);
+    assert!(of_a.iter().all(|pid| is_alive(*pid)) && is_alive(group_of_b) && !is_alive(stray_of_b));
+    console.running.signal(Signal::SIGTERM);
+    assert!(console.running.wait().success());
+    for pid in of_a.into_iter().chain([group_of_b]) {
+        assert!(is_alive(pid), "left, as the file says");
+        kill(pid, Signal::SIGKILL);
+    }
+}
+
 #[test]
 fn a_start_names_the_survivors_of_a_killed_supervisor_and_leaves_them_alone() {
     let mut running = Site::new("  w: {cmd: sleep 1000, starttime: 0, numprocs: 2}").supervise();

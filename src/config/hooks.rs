@@ -81,7 +81,7 @@ const KEYS: &[Key<Draft>] = &[
         events(field).map(|events| draft.events = events)
     }),
     key("exec", "a command that is run", |field, draft| {
-        let mut program = parse::default_program("hook", field.world.directory);
+        let mut program = parse::default_program("on_event", field.world.directory);
         program.cmd = values::command(field)?;
         (program.stdout, program.stderr) = (Output::Inherit, Output::Stdout);
         draft.actions.push(("exec", HookAction::Exec(Box::new(program))));

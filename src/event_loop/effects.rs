@@ -19,6 +19,7 @@ struct Streams {
 
 impl EventLoop {
     pub(super) fn perform_actions(&mut self) {
+        let mut is_to_survey = false;
         while let Some(action) = self.supervisor.poll_action() {
             match action {
                 Action::Signal { run, pid, signal, scope } => {
@@ -28,6 +29,8 @@ impl EventLoop {
                     }
                 }
                 Action::WatchGroup { run, pid, remains } => self.processes.watch(pid, run, remains),
+                Action::Sweep { run, groups } => self.processes.sweep(run, groups),
+                Action::Survey => is_to_survey = true,
                 Action::SignalStrays { run, signal } => {
                     if let Err(error) = self.processes.signal_strays(run, signal) {
                         let name = self.supervisor.name(run.instance);
@@ -53,6 +56,9 @@ impl EventLoop {
                 Action::Quit { abandoned: 0 } => self.outcome = Some(Outcome::Clean),
                 Action::Quit { abandoned } => self.outcome = Some(Outcome::Abandoned(abandoned)),
             }
+        }
+        if is_to_survey {
+            self.survey();
         }
         if self.watchers.note_list(self.now, self.supervisor.list_revision()) {
             self.documents.outdate();

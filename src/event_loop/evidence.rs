@@ -65,7 +65,8 @@ impl EventLoop {
     }
 
     /// The answer to `why`.
-    pub(super) fn why(&self, targets: &[Target]) -> Vec<String> {
+    pub(super) fn why(&mut self, targets: &[Target]) -> Vec<String> {
+        self.look_for_leftovers();
         let (keys, errors) = self.supervisor.resolve(targets);
         keys.into_iter().flat_map(|key| self.why_of(key)).chain(errors).collect()
     }
@@ -77,7 +78,8 @@ impl EventLoop {
     }
 
     /// The same as a JSON document; `None` if there is no such instance.
-    pub(super) fn why_document(&self, program: &str, number: u32) -> Option<Vec<u8>> {
+    pub(super) fn why_document(&mut self, program: &str, number: u32) -> Option<Vec<u8>> {
+        self.look_for_leftovers();
         let key = self.find_instance(program, number)?;
         Some(view::json::why(&self.supervisor.name(key), &self.why_of(key)))
     }

@@ -72,10 +72,11 @@ impl EventLoop {
             },
             // Among the evidence is what the program printed.
             Ok(Route::Why { program, number }) => {
-                let refusal = self.refuse_log(connection, &request);
-                let known = || self.why_document(&program, number).map(Response::json);
                 let unknown = || Response::refuse(Refusal { status: 404, reason: NO_INSTANCE });
-                refusal.map_or_else(|| known().unwrap_or_else(unknown), Response::refuse)
+                match self.refuse_log(connection, &request) {
+                    Some(refusal) => Response::refuse(refusal),
+                    None => self.why_document(&program, number).map_or_else(unknown, Response::json),
+                }
             }
             Ok(Route::Commands) => return self.respond_command(connection, request),
         };

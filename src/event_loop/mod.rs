@@ -231,6 +231,7 @@ impl EventLoop {
     /// Sleeps until something happens, the nearest deadline, or not at all if work is left.
     fn wait(&mut self, events: &mut Events) {
         let is_busy = self.supervisor.has_spawns()
+            || self.processes.has_to_look()
             || self.has_unreaped
             || self.pipes.has_ready()
             || self.console.has_more()

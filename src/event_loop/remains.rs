@@ -15,10 +15,23 @@ impl EventLoop {
                 Left::Nothing(run) => self.handle(Event::GroupGone { run }),
                 Left::Strays { run, count } => {
                     let name = self.supervisor.name(run.instance);
-                    log::info!("{name}: {count} of its processes had left its group");
+                    log::info!("{name}: {count} of its processes had left its group or outlived it");
                     self.handle(Event::StraysFound { run, count });
                 }
             }
+        }
+    }
+
+    /// Tells the core what ended runs have left behind, by one look at our children.
+    pub(super) fn survey(&mut self) {
+        let found = self.processes.survey();
+        self.handle(Event::Surveyed { found });
+    }
+
+    /// Whoever asks why is to know what lives of earlier runs now, if there may be something.
+    pub(super) fn look_for_leftovers(&mut self) {
+        if self.supervisor.may_have_leftovers() {
+            self.survey();
         }
     }
 

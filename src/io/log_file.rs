@@ -38,6 +38,14 @@ pub(crate) struct Unwritten {
     pub(crate) error: io::Error,
 }
 
+/// What was known of the last line of a file when it was closed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UnfinishedLine {
+    /// How long the file was.
+    end: u64,
+    bytes: u64,
+}
+
 /// An open log file.
 #[derive(Debug)]
 pub(crate) struct LogFile {
@@ -105,6 +113,20 @@ impl LogFile {
     /// Whether the last line has not ended.
     pub(crate) fn is_within_line(&self) -> bool {
         self.line_bytes > 0
+    }
+
+    /// The line that has not ended, if there is one, for whoever opens the file again.
+    pub(crate) fn unfinished_line(&self) -> Option<UnfinishedLine> {
+        let line = UnfinishedLine { end: self.end, bytes: self.line_bytes };
+        (self.is_regular && self.is_within_line()).then_some(line)
+    }
+
+    /// The last line was left without its end when this file was closed. It is so still, unless somebody
+    /// else has written since.
+    pub(crate) fn resume_line(&mut self, line: UnfinishedLine) {
+        if self.end == line.end {
+            self.line_bytes = line.bytes;
+        }
     }
 
     /// Looks whether the path still leads to this file: one that was moved, removed or replaced is

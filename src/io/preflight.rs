@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::{AccessFlags, Uid, access};
 
 use super::program_path::find_program;
-use crate::config::{Config, Output, ProgramSpec, Rotation};
+use crate::config::{Config, HookAction, Output, ProgramSpec, Rotation};
 
 /// Descriptors beyond pipes and child logs: standard streams, poll, signals, our log, the dashboard
 /// and its connections, and room for spawning.
@@ -24,6 +24,12 @@ pub(crate) fn inspect(config: &Config, file: &Path) -> Vec<String> {
     for program in &config.programs {
         // One instance stands for all: they differ in a number.
         if program.numprocs > 0 {
+            warnings.extend(inspect_program(program));
+        }
+    }
+    for hook in &config.supervisor.on_event {
+        // Otherwise that would be found out when it is needed.
+        if let HookAction::Exec(program) = &hook.action {
             warnings.extend(inspect_program(program));
         }
     }

@@ -24,7 +24,7 @@ pub enum Action {
     },
     /// The leader is reaped: report [`GroupGone`](super::Event::GroupGone) as soon as nothing of
     /// what remains is left, which may be now; and [`StraysFound`](super::Event::StraysFound) when the
-    /// group is gone and others of the run are not.
+    /// group is gone and others of the run, or of earlier runs of the instance, are not.
     WatchGroup {
         /// Whose group.
         run: Run,
@@ -33,6 +33,18 @@ pub enum Action {
         /// What counts.
         remains: Remains,
     },
+    /// An instance without a process is to be down: report
+    /// [`StraysFound`](super::Event::StraysFound) if processes of its earlier runs live, and
+    /// [`GroupGone`](super::Event::GroupGone) as soon as there are none, which may be now.
+    Sweep {
+        /// The last of its runs.
+        run: Run,
+        /// Whether members of the groups of these runs count.
+        groups: bool,
+    },
+    /// Look for everything that runs have left behind, and report
+    /// [`Surveyed`](super::Event::Surveyed) before anything else.
+    Survey,
     /// Send a signal to the strays of a run that were found. The stopsignal goes to each of them once.
     SignalStrays {
         /// Whose.

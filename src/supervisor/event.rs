@@ -17,6 +17,17 @@ pub struct Run {
     pub incarnation: u32,
 }
 
+/// Living processes that a run has left, or that have left their parents while it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leftover {
+    /// The run that they come from.
+    pub run: Run,
+    /// How many are in its process group.
+    pub group: u32,
+    /// How many are not.
+    pub strays: u32,
+}
+
 /// How a process ended, as waitpid(2) tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExitStatus {
@@ -83,6 +94,11 @@ pub enum Event {
     GroupGone {
         /// The run whose leader led it.
         run: Run,
+    },
+    /// The answer to [`Survey`](super::Action::Survey). It may be given unasked.
+    Surveyed {
+        /// Of every run that has left processes, how many.
+        found: Vec<Leftover>,
     },
     /// A check of a running process came to an end.
     Probed {

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::black_box::BlackBox;
+use super::earlier::Earlier;
 use super::health::{Health, Illness};
 use super::{ExitStatus, Goal, PastRun, State};
 use crate::config::{Autorestart, ProgramSpec};
@@ -43,6 +44,8 @@ pub struct Instance {
     pub(super) process: Option<Process>,
     /// Strays of the present or latest run, as far as they were found.
     pub(super) strays: u32,
+    /// What its earlier runs have left.
+    pub(super) earlier: Earlier,
     /// It is STOPPING only because the remains of an exit are cleared away.
     pub(super) outcome: Option<Outcome>,
     pub(super) past: BlackBox,
@@ -75,6 +78,8 @@ pub(super) enum Leader {
     Reaped,
     /// Its group is gone, or does not count; strays are waited for.
     Astray,
+    /// It ended long ago, and what earlier runs have left is to be ended when its turn has come.
+    Past,
 }
 
 /// What an exit that no wish has led to comes to, once its remains are cleared away.
@@ -107,6 +112,7 @@ impl Instance {
             illness: None,
             process: None,
             strays: 0,
+            earlier: Earlier::Nothing,
             outcome: None,
             past: BlackBox::default(),
             spawn_error: None,
@@ -150,7 +156,8 @@ impl Instance {
 
     /// Ends of its processes so far, failed spawns included.
     pub fn exits(&self) -> u32 {
-        self.incarnation - u32::from(self.state.is_occupied())
+        let has_ended = self.process.is_some_and(|process| process.leader != Leader::Alive);
+        self.incarnation - u32::from(self.state.is_occupied() && !has_ended)
     }
 
     /// Failed starts in a row.

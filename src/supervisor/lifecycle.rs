@@ -53,9 +53,19 @@ impl Supervisor {
 
     /// The instance shall be down: ends or cancels whatever there is.
     pub(super) fn bring_down(&mut self, key: Key) {
+        let lingers = self.lingers(key);
         let Some(instance) = self.instances.get_mut(key) else { return };
         instance.goal = instance.goal.lowered();
         match instance.state {
+            State::Stopped
+            | State::Backoff
+            | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued)
+            | State::Exited
+            | State::Fatal
+                if lingers =>
+            {
+                self.end_earlier(key);
+            }
             State::Backoff | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued) => {
                 self.enter(key, State::Stopped, None);
             }
@@ -67,11 +77,22 @@ impl Supervisor {
 
     /// A fresh process, whatever there is now.
     pub(super) fn replace(&mut self, key: Key) {
+        let lingers = self.may_linger(key);
         let Some(instance) = self.instances.get_mut(key) else { return };
         match instance.state {
             State::Starting(Launch::Alive) | State::Running => {
                 instance.goal = Goal::Up;
                 self.end_in_turn(key);
+            }
+            State::Stopped
+            | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued)
+            | State::Backoff
+            | State::Exited
+            | State::Fatal
+                if lingers =>
+            {
+                instance.goal = Goal::Up;
+                self.end_earlier(key);
             }
             State::Stopped
             | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued | Launch::Requested)
@@ -126,7 +147,11 @@ impl Supervisor {
             }
             State::Stopping(Ending::Unborn) => {
                 instance.spawn_error = Some(reason.into_boxed_str());
-                self.stopped(run.instance);
+                if self.may_linger(run.instance) {
+                    self.end_earlier(run.instance);
+                } else {
+                    self.stopped(run.instance);
+                }
             }
             State::Stopped
             | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued | Launch::Alive)
@@ -239,6 +264,10 @@ impl Supervisor {
             Some(Leader::Alive) | None => true,
             Some(Leader::Reaped) => scope == Scope::Group,
             Some(Leader::Astray) => false,
+            Some(Leader::Past) => {
+                self.look_for_earlier(key, &spec);
+                false
+            }
         };
         if has_whom {
             self.signal(key, spec.stopsignal, scope);
@@ -255,6 +284,11 @@ impl Supervisor {
         let process = self.instances.get(key).and_then(|instance| instance.process);
         match process.map(|process| process.leader) {
             Some(Leader::Astray) => self.signal_strays(key, Signal::KILL),
+            // It gets its SIGKILL when it is found.
+            Some(Leader::Past) => {
+                let rules = self.instances.get_mut(key).and_then(|instance| instance.stop_rules.take());
+                self.look_for_earlier(key, &rules.unwrap_or_else(|| self.spec_of(key)));
+            }
             Some(Leader::Reaped) => self.signal(key, Signal::KILL, Scope::Group),
             Some(Leader::Alive) | None => {
                 let to_group = self.spec_of(key).killasgroup;

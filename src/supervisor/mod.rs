@@ -7,6 +7,7 @@
 //!
 //! - `state`: the states; `instance`: one record and its policy; `lifecycle`: the transitions
 //! - `dependencies`: who waits for whom; `restarts`: what follows an end
+//! - `remains`: what a process leaves behind when it ends; `earlier`: the same of runs long ended
 //! - `calendar`: programs that start at certain times
 //! - `orders`: commands to wishes; `requests`: commands that wait; `rolling`: restarts a few at a time;
 //!   `storms`: restarts of very many at once;
@@ -25,6 +26,7 @@ mod black_box;
 mod calendar;
 mod dependencies;
 mod dice;
+mod earlier;
 mod event;
 mod health;
 mod instance;
@@ -42,7 +44,7 @@ mod storms;
 pub use action::{Action, Remains, Scope, Spawn, Subject};
 pub use black_box::{PAST_RUNS_MAX, PastRun};
 pub use dependencies::Blocker;
-pub use event::{Event, ExitStatus, Run};
+pub use event::{Event, ExitStatus, Leftover, Run};
 pub use health::{Illness, Probe};
 pub use instance::{Instance, Surrender, is_expected, too_many_restarts};
 pub use state::{Ending, Goal, Launch, State};
@@ -57,9 +59,10 @@ use crate::timers::Timers;
 use calendar::Calendar;
 use dependencies::Rank;
 use dice::Dice;
+use earlier::Errand;
 use requests::{Requests, verdict};
 use rolling::Rolls;
-use shutdown::{By, Phase};
+use shutdown::Phase;
 use storms::Storms;
 
 /// The state of everything supervised.
@@ -76,6 +79,8 @@ pub struct Supervisor {
     held_stops: Vec<Key>,
     actions: VecDeque<Action>,
     requests: Requests,
+    /// What waits until it is known what earlier runs have left behind.
+    waiting: VecDeque<Errand>,
     rolls: Rolls,
     storms: Storms,
     phase: Phase,
@@ -155,6 +160,7 @@ impl Supervisor {
             held_stops: Vec::new(),
             actions: VecDeque::new(),
             requests: Requests::default(),
+            waiting: VecDeque::new(),
             rolls: Rolls::default(),
             storms: Storms::new(config.supervisor.restart_storm),
             phase: Phase::Supervising,
@@ -181,15 +187,18 @@ impl Supervisor {
             Event::Exited { run, status } => self.exited(run, status),
             Event::StraysFound { run, count } => self.strays_found(run, count),
             Event::GroupGone { run } => self.group_gone(run),
+            Event::Surveyed { found } => self.surveyed(&found),
             Event::Probed { run, probe, outcome } => self.probed(run, probe, outcome),
             Event::Planned { program, next } => self.planned(&program, next),
             Event::Due { program } => self.due(&program),
-            Event::Order { request, order } => self.order(request, order),
-            Event::Reload { request, plan } => self.reload(request, *plan),
-            Event::ShutdownSignal => self.shutdown_signal(),
+            Event::Order { request, order } => self.admit(Errand::Order(request, order)),
+            Event::Reload { request, plan } => self.admit(Errand::Reload(request, plan)),
+            Event::ShutdownSignal => self.admit(Errand::Signal),
         }
-        if self.failure.is_some() {
-            self.begin_shutdown(By::Order);
+        self.admit_failure();
+        if !self.waiting.is_empty() {
+            // The answer comes before anything else, and is followed by the rest.
+            return;
         }
         self.advance_rolls();
         self.advance_held();

@@ -61,11 +61,12 @@ impl Supervisor {
         }
     }
 
-    /// What has a process is ended first, in the order of a stop; then the rest starts.
+    /// What has a process, or has left one, is ended first, in the order of a stop; then the rest starts.
     fn restart_all(&mut self, request: RequestId, targets: &[Target]) {
         let keys = self.resolve_or_say(request, targets);
         let has_process = |key: &Key| self.instance(*key).is_some_and(|it| it.pid().is_some());
-        let (living, resting): (Vec<Key>, Vec<Key>) = keys.into_iter().partition(has_process);
+        let has_something = |key: &Key| has_process(key) || self.lingers(*key);
+        let (living, resting): (Vec<Key>, Vec<Key>) = keys.into_iter().partition(has_something);
         for key in living.into_iter().rev().chain(resting) {
             self.restart(request, key);
         }
@@ -94,6 +95,10 @@ impl Supervisor {
     fn stop(&mut self, request: RequestId, key: Key) {
         self.leave_rolls(key, "it was told to stop");
         match self.state_of(key) {
+            Some(State::Stopped | State::Exited | State::Fatal) if self.lingers(key) => {
+                self.requests.wait(request, key, Wish::Down);
+                self.bring_down(key);
+            }
             Some(State::Stopped) => {
                 // Its schedule counts no more.
                 self.bring_down(key);

@@ -46,15 +46,16 @@ impl Supervisor {
     fn apply(&mut self, request: RequestId, plan: &Plan) {
         let wanted: HashMap<&str, u32> =
             plan.config.programs.iter().map(|spec| (spec.name.as_str(), spec.numprocs)).collect();
-        let renewed: HashSet<&str> = plan.restart.iter().map(|change| change.new.name.as_str()).collect();
+        let renewed: HashMap<&str, &ProgramSpec> =
+            plan.restart.iter().map(|it| (it.new.name.as_str(), &*it.new)).collect();
         let mut fresh = Fresh::default();
         // Stopsignal and stoptime are still those of the old configuration, which the processes know.
         for key in self.all_by_priority().into_iter().rev() {
             let Some(name) = self.program_of(key).map(|program| program.spec.name.clone()) else { continue };
             if self.instances[key].number >= wanted.get(name.as_str()).copied().unwrap_or(0) {
                 self.retire(request, key);
-            } else if renewed.contains(name.as_str()) {
-                self.renew(request, key, &mut fresh.renewed);
+            } else if let Some(new) = renewed.get(name.as_str()) {
+                self.renew(request, key, new, &mut fresh.renewed);
             }
         }
         self.arrange(&plan.config.programs, &mut fresh.added);
@@ -80,6 +81,7 @@ impl Supervisor {
             instance.goal = Goal::Gone;
         }
         match self.instances[key].state {
+            State::Stopped | State::Exited | State::Fatal if self.lingers(key) => self.bring_down(key),
             State::Stopped | State::Exited | State::Fatal => {
                 self.settle(key);
                 self.gone.push(key);
@@ -90,7 +92,8 @@ impl Supervisor {
 
     /// Its program has changed: whoever is meant to be up gets a new process. What rests, waits or gave
     /// up is started later, by the new configuration; what was stopped by a wish stays so.
-    fn renew(&mut self, request: RequestId, key: Key, at_rest: &mut Vec<Key>) {
+    fn renew(&mut self, request: RequestId, key: Key, new: &ProgramSpec, at_rest: &mut Vec<Key>) {
+        let lingers = self.lingers(key);
         let Some(instance) = self.instances.get_mut(key) else { return };
         if instance.goal != Goal::Up {
             return;
@@ -103,8 +106,16 @@ impl Supervisor {
                     instance.outcome = None;
                 }
             }
+            State::Starting(Launch::Held | Launch::Delayed | Launch::Queued) if lingers => {
+                self.end_earlier(key);
+            }
             State::Starting(Launch::Held | Launch::Delayed | Launch::Queued) => {}
             State::Stopped | State::Backoff | State::Exited | State::Fatal => {
+                let waits = instance.state == State::Exited || new.governance.schedule.is_some();
+                let comes_up = new.autostart || !waits;
+                if lingers && comes_up {
+                    self.end_earlier(key);
+                }
                 at_rest.push(key);
                 return;
             }

@@ -1,6 +1,7 @@
 //! What a process leaves behind: its group, and strays that left the group. STOPPED means that nothing
 //! of it is left, and strays are ended in the same order as everybody: stopsignal, stoptime, SIGKILL.
 
+use super::earlier::{Earlier, after_a_stop};
 use super::instance::{Leader, Outcome, Process};
 use super::{Action, Ending, Remains, Run, State, Supervisor};
 use crate::config::{KillStrays, ProgramSpec};
@@ -18,6 +19,9 @@ impl Supervisor {
         let key = run.instance;
         let spec = self.spec_of(key);
         if spec.kill_strays != KillStrays::Always {
+            if let Some(instance) = self.instances.get_mut(key) {
+                instance.earlier = Earlier::Unknown;
+            }
             self.conclude(key, outcome);
             return;
         }
@@ -61,7 +65,11 @@ impl Supervisor {
 
     /// The leader is reaped while it was to end: waits for whatever else counts.
     pub(super) fn await_remains(&mut self, run: Run, process: Process) {
-        let remains = remains_of(&self.spec_of(run.instance));
+        let spec = self.spec_of(run.instance);
+        let remains = remains_of(&spec);
+        if let Some(instance) = self.instances.get_mut(run.instance) {
+            instance.earlier = after_a_stop(&spec);
+        }
         let leader = match remains {
             Remains { group: true, .. } => Leader::Reaped,
             Remains { group: false, strays: true } => Leader::Astray,

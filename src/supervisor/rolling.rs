@@ -230,7 +230,10 @@ impl Supervisor {
         }
         let expected = instance.last_exit().is_some_and(|exit| is_expected(&program.spec, exit));
         let is_over = member.is_told && instance.state == State::Exited;
-        if (instance.restarts > member.restarts || is_over) && !(member.is_told && expected) {
+        // What it has come back from before its turn is forgiven when its end is over.
+        let is_on_its_way_down = !member.is_told && matches!(instance.state, State::Stopping(_));
+        let has_come_back = instance.restarts > member.restarts && !is_on_its_way_down;
+        if (has_come_back || is_over) && !(member.is_told && expected) {
             let exit = instance.last_exit().map_or(String::new(), |exit| format!(" ({exit})"));
             let when = if member.is_told { "again after its restart" } else { "before it was ready" };
             return Fate::Failed(format!("ended {when}{exit}"));

@@ -40,6 +40,14 @@ impl Phase {
         self == Phase::Supervising
     }
 
+    /// Whether a shutdown has begun, and is not over.
+    pub(super) fn is_on_its_way_out(self) -> bool {
+        match self {
+            Phase::Stopping { .. } | Phase::Killing { .. } => true,
+            Phase::Supervising | Phase::Over => false,
+        }
+    }
+
     /// Whether a process that turns up now is killed at once: nobody waits for it any more.
     pub(super) fn is_out_of_patience(self) -> bool {
         match self {
@@ -120,11 +128,15 @@ impl Supervisor {
         }
     }
 
-    /// Stops the tier of the highest priority number, below the one given, that has a process.
+    /// Stops the tier of the highest priority number, below the one given, that has a process or has left
+    /// one.
     fn stop_tier_below(&mut self, done: Option<i32>, by: By) {
         let below = |priority: &i32| done.is_none_or(|done| *priority < done);
-        let next = self.occupied.iter().rev().find(|(priority, count)| **count > 0 && below(priority));
-        let Some((&tier, _)) = next else {
+        let occupied = self.occupied.iter().filter(|(_, count)| **count > 0).map(|(tier, _)| *tier);
+        // What earlier runs have left ends when their instance would.
+        let lingering = self.instances.iter().filter(|(key, _)| self.lingers(*key));
+        let lingering = lingering.filter_map(|(key, _)| Some(self.program_of(key)?.rank.tier));
+        let Some(tier) = occupied.chain(lingering).filter(below).max() else {
             self.quit();
             return;
         };
@@ -161,6 +173,15 @@ impl Supervisor {
                 | State::Running
                 | State::Stopping(Ending::Held | Ending::Terminating) => {
                     self.kill(key, Ending::Killing);
+                }
+                State::Stopped
+                | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued)
+                | State::Backoff
+                | State::Exited
+                | State::Fatal
+                    if self.lingers(key) =>
+                {
+                    self.end_earlier(key);
                 }
                 State::Stopped
                 | State::Starting(Launch::Held | Launch::Delayed | Launch::Queued)

@@ -82,6 +82,11 @@ pub fn render(supervisor: &Supervisor, key: Key, moment: Moment, evidence: &[Evi
             run.during.name(),
         ));
     }
+    match instance.leftovers() {
+        0 => {}
+        1 => lines.push("  1 process of its earlier runs is alive".to_owned()),
+        count => lines.push(format!("  {count} processes of its earlier runs are alive")),
+    }
     if let Some(lines_of_last) = last.and_then(about).filter(|it| !it.last_lines.is_empty()) {
         lines.push("  the last lines on its stderr:".to_owned());
         lines.extend(lines_of_last.last_lines.iter().map(|line| format!("    {line}")));

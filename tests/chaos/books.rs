@@ -121,7 +121,7 @@ fn parse(text: &str) -> Option<(Voice, u64)> {
 /// What there may be of the line that a writer in two pieces was writing when it was killed: the first
 /// of them, as in writer.c. A piece goes into a pipe as a whole or not at all.
 fn cut_line((voice, book): (&Voice, &Written)) -> Option<String> {
-    let in_pieces = ["split:", "second:"].iter().any(|name| voice.stream.starts_with(name));
+    let in_pieces = ["own:", "split:", "second:"].iter().any(|name| voice.stream.starts_with(name));
     let is_cut = book.begun > book.done && in_pieces;
     let whole = line(voice, book.begun);
     is_cut.then(|| whole[..whole.len().div_ceil(2)].to_owned())

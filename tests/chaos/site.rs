@@ -62,7 +62,7 @@ pub fn programs(instances: u32, variation: Variation) -> String {
     for (name, _, keys) in PROGRAMS {
         let all = numprocs(name, instances);
         let some = all - all * variation.missing / 100;
-        let kind = if name == "second" { "split" } else { name };
+        let kind = if ["own", "second"].contains(&name) { "split" } else { name };
         let version = if variation.is_changed && name == "plain" { " 2" } else { "" };
         // What is said twice is said by the program.
         let rules: Vec<&str> = rules.split(", ").filter(|rule| !keys.contains(key_of(rule))).collect();

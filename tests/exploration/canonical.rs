@@ -46,6 +46,8 @@ pub struct View<'a> {
     pub age_max: Duration,
     /// Whether it counts how the last process ended.
     pub ends_count: bool,
+    /// Whether it counts what earlier runs may have left: not where `kill_strays` is never.
+    pub past_counts: bool,
     /// Whether it counts how far apart deadlines are, and not only their order.
     pub is_exact: bool,
 }
@@ -77,6 +79,9 @@ pub fn canonical(view: &View<'_>) -> String {
     }
     for (begin, end) in WITHOUT {
         raw = replace_all(&raw, begin, end, |_| "");
+    }
+    if !view.past_counts {
+        raw = replace_all(&raw, "earlier: ", ",", |_| "");
     }
     raw = replace_all(&raw, "BlackBox([", "])", |runs| last_status(runs, view.ends_count));
     raw = once_in_queue(&raw);

@@ -51,6 +51,7 @@ fn explore(policy: Policy, bounds: Bounds) -> Result<Explored, String> {
             }
             ways.push((at, choice));
             let kept = kept
+                .and_then(|()| next.clone().ignores_the_past())
                 .and_then(|()| next.clone().settles())
                 .and_then(|()| next.clone().can_leave(true))
                 .and_then(|()| next.clone().can_leave(false));

@@ -1,14 +1,15 @@
 //! All that may happen to the core, and what must hold whatever happens.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use taskmaster::command::{Order, RequestId, Target};
-use taskmaster::config::{Config, Kind, Source, diff, parse};
+use taskmaster::config::{Config, KillStrays, Kind, Source, diff, parse};
 use taskmaster::signal::Signal;
 use taskmaster::slots::Key;
 use taskmaster::supervisor::{
-    Action, Ending, Event, ExitStatus, Goal, Instance, Launch, Probe, Remains, Run, Scope, State, Supervisor,
+    Action, Ending, Event, ExitStatus, Goal, Instance, Launch, Leftover, Probe, Remains, Run, Scope, State,
+    Supervisor,
 };
 use taskmaster::time::Time;
 
@@ -52,6 +53,8 @@ enum Body {
     /// A spawn whose outcome has not been told.
     HandedOut,
     Alive,
+    /// What earlier runs have left is to end when its turn has come.
+    Past,
     /// The leader is reaped; what counts of the rest is watched.
     Watched {
         group: bool,
@@ -68,6 +71,8 @@ struct Facts {
     /// The last wish, if that was about being up or down.
     wish: Option<bool>,
     body: Body,
+    /// A run that ended by itself has left a process behind.
+    is_left: bool,
     run: Option<Run>,
     pid: u32,
     /// Spawns since the last wish, or since it was RUNNING.
@@ -141,6 +146,8 @@ pub struct World<'s> {
     has_booted: bool,
     is_leaving: bool,
     quit: Option<usize>,
+    /// What the core wants, and has not got yet.
+    wants: VecDeque<Action>,
 }
 
 impl<'s> World<'s> {
@@ -158,6 +165,7 @@ impl<'s> World<'s> {
             has_booted: false,
             is_leaving: false,
             quit: None,
+            wants: VecDeque::new(),
         };
         world.meet();
         world
@@ -167,13 +175,26 @@ impl<'s> World<'s> {
     pub fn digest(&self) -> u128 {
         let requests: Vec<RequestId> = self.open.iter().map(|open| open.request).collect();
         let (core, specs) = (&self.core, self.setting.specs.as_slice());
-        let Policy { age_max, ends_count, .. } = self.setting.policy;
+        let Policy { age_max, ends_count, programs, .. } = self.setting.policy;
+        let past_counts = !programs.contains("kill_strays: never");
         let is_exact = self.setting.bounds.is_exact;
-        let view = View { core, now: self.now, requests: &requests, specs, age_max, ends_count, is_exact };
+        let view = View {
+            core,
+            now: self.now,
+            requests: &requests,
+            specs,
+            age_max,
+            ends_count,
+            past_counts,
+            is_exact,
+        };
         let facts: Vec<_> = self
             .facts
             .values()
-            .map(|it| (&it.name, it.wish, it.body, it.tries * u32::from(it.wish == Some(true)), it.shown))
+            .map(|it| {
+                let tries = it.tries * u32::from(it.wish == Some(true));
+                (&it.name, it.wish, it.body, it.is_left, tries, it.shown)
+            })
             .collect();
         let open: Vec<_> = self.open.iter().map(|open| &open.unanswered).collect();
         let rest = (self.is_other, self.has_booted, self.is_leaving, self.quit);
@@ -209,7 +230,7 @@ impl<'s> World<'s> {
         let policy = &self.setting.policy;
         let killed = ExitStatus::Signal { signal: Signal::KILL, core_dumped: false };
         match facts.body {
-            Body::None => {}
+            Body::None | Body::Past => {}
             Body::HandedOut => choices.extend([Choice::Spawned(key), Choice::SpawnFailed(key)]),
             Body::Alive => {
                 choices.extend([Choice::Exited(key, ExitStatus::Code(0)), Choice::Exited(key, killed)]);
@@ -280,10 +301,15 @@ impl<'s> World<'s> {
             }
             Choice::Exited(key, status) => {
                 let run = self.over(*key)?;
-                self.handle(Event::Exited { run, status: *status })
+                self.handle(Event::Exited { run, status: *status })?;
+                let has_strays = self.setting.policy.has_strays;
+                let facts = self.facts_of(*key)?;
+                facts.is_left |= has_strays && facts.body == Body::None && *status == ExitStatus::Code(0);
+                Ok(())
             }
             Choice::GroupGone(key) => {
                 let run = self.over(*key)?;
+                self.facts_of(*key)?.is_left = false;
                 self.handle(Event::GroupGone { run })
             }
             Choice::StraysFound(key) => {
@@ -337,6 +363,7 @@ impl<'s> World<'s> {
                     program,
                     wish: None,
                     body: Body::None,
+                    is_left: false,
                     run: None,
                     pid: 0,
                     tries: 0,
@@ -456,7 +483,7 @@ impl<'s> World<'s> {
                 }
             }
         }
-        self.core.handle(self.now, Event::Order { request, order: order.clone() });
+        self.tell(Event::Order { request, order: order.clone() });
         self.meet_the_wanted();
         self.carry_out()
     }
@@ -468,7 +495,7 @@ impl<'s> World<'s> {
         let request = self.open(BTreeSet::new());
         let old = Config { programs: self.core.specs(), supervisor: new.supervisor.clone() };
         let plan = Box::new(diff(&old, new));
-        self.core.handle(self.now, Event::Reload { request, plan });
+        self.tell(Event::Reload { request, plan });
         if !self.is_leaving {
             self.is_other = to_other;
         }
@@ -498,12 +525,26 @@ impl<'s> World<'s> {
     }
 
     fn handle(&mut self, event: Event) -> Kept {
-        self.core.handle(self.now, event);
+        self.tell(event);
         self.carry_out()
     }
 
+    /// One event into the core, and what it wants to know before anything else.
+    fn tell(&mut self, event: Event) {
+        self.core.handle(self.now, event);
+        let before = self.wants.len();
+        self.wants.extend(std::iter::from_fn(|| self.core.poll_action()));
+        if self.wants.range(before..).any(|action| *action == Action::Survey) {
+            let left = self.facts.values().filter(|facts| facts.is_left);
+            let found = left.filter_map(|it| Some(Leftover { run: it.run?, group: 0, strays: 1 }));
+            let found = found.collect();
+            self.tell(Event::Surveyed { found });
+        }
+    }
+
     fn carry_out(&mut self) -> Kept {
-        while let Some(action) = self.core.poll_action() {
+        self.wants.extend(std::iter::from_fn(|| self.core.poll_action()));
+        while let Some(action) = self.wants.pop_front() {
             self.carry_out_one(action)?;
         }
         if !self.core.is_supervising() && !self.is_leaving {
@@ -526,6 +567,15 @@ impl<'s> World<'s> {
                 facts.body = Body::Watched { group, strays, found: 0 };
                 Ok(())
             }
+            Action::Sweep { run, .. } => {
+                let facts = self.facts_of(run.instance)?;
+                if !matches!(facts.body, Body::None | Body::Past) || facts.run != Some(run) {
+                    return Err(format!("{}: its past is looked for beside {:?}", facts.name, facts.body));
+                }
+                facts.body = Body::Watched { group: false, strays: true, found: 0 };
+                Ok(())
+            }
+            Action::Survey => Ok(()),
             Action::SignalStrays { run, .. } => {
                 let facts = self.facts_of(run.instance)?;
                 match facts.body {
@@ -546,6 +596,9 @@ impl<'s> World<'s> {
                 let is_running = to == State::Running;
                 let facts = self.facts_of(instance)?;
                 let before = std::mem::replace(&mut facts.shown, to);
+                if to == State::Stopping(Ending::Held) && facts.body == Body::None {
+                    facts.body = Body::Past;
+                }
                 if is_running {
                     facts.tries = 0;
                 }
@@ -574,7 +627,7 @@ impl<'s> World<'s> {
         let is_there = match facts.body {
             Body::Alive => true,
             Body::Watched { group: true, .. } => scope == Scope::Group,
-            Body::None | Body::HandedOut | Body::Watched { .. } => false,
+            Body::None | Body::HandedOut | Body::Past | Body::Watched { .. } => false,
         };
         if !is_there || facts.run != Some(run) || facts.pid != pid {
             return Err(format!("{}: a signal to {pid}, which is reaped or was never there", facts.name));
@@ -585,8 +638,17 @@ impl<'s> World<'s> {
     fn replied(&mut self, request: RequestId, line: &str) -> Kept {
         let open = self.open.iter_mut().find(|open| open.request == request).ok_or("a line too many")?;
         let told = line.strip_prefix("ERROR ").unwrap_or(line);
-        if let Some((name, _)) = told.split_once(": ") {
-            open.unanswered.remove(name);
+        let Some((name, text)) = told.split_once(": ") else { return Ok(()) };
+        open.unanswered.remove(name);
+        let is_down = ["stopped", "removed", "already stopped", "not running"];
+        let says_down = told == line && text.split(" (").next().is_some_and(|text| is_down.contains(&text));
+        let spares = |key: &Key| match self.core.program_of(*key) {
+            Some(program) => program.spec().kill_strays == KillStrays::Never,
+            None => false,
+        };
+        let mut left = self.facts.iter().filter(|(key, facts)| facts.is_left && !spares(key));
+        if says_down && left.any(|(_, facts)| facts.name == name) {
+            return Err(format!("not true, something of it lives: {line}"));
         }
         Ok(())
     }
@@ -684,6 +746,29 @@ impl<'s> World<'s> {
         })
     }
 
+    /// Reports about earlier processes change nothing.
+    pub fn ignores_the_past(mut self) -> Kept {
+        if self.core.next_deadline().is_some_and(|deadline| deadline <= self.now) {
+            // Any event may bring on what is due.
+            return Ok(());
+        }
+        let before = self.digest();
+        let run = |facts: &Facts| facts.run.map(|run| Run { incarnation: run.incarnation - 1, ..run });
+        let past: Vec<Run> = self.facts.values().filter_map(run).collect();
+        for run in past {
+            self.handle(Event::Exited { run, status: ExitStatus::Code(1) })?;
+            self.handle(Event::GroupGone { run })?;
+            self.handle(Event::StraysFound { run, count: 1 })?;
+            self.handle(Event::Spawned { run, pid: u32::MAX })?;
+            self.handle(Event::SpawnFailed { run, reason: "late".to_owned() })?;
+            self.handle(Event::Probed { run, probe: Probe::Liveness, outcome: Err("late".to_owned()) })?;
+        }
+        match self.digest() == before {
+            true => Ok(()),
+            false => Err("a report about an earlier process changed something".to_owned()),
+        }
+    }
+
     /// A shutdown ends, without further input, whether processes obey or only SIGKILL ends them.
     /// What a shutdown leaves behind that had begun before may have had its time.
     pub fn can_leave(mut self, obeys: bool) -> Kept {
@@ -717,7 +802,7 @@ impl<'s> World<'s> {
                 Body::HandedOut => Choice::Spawned(key),
                 Body::Alive if is_killed || ends => Choice::Exited(key, killed),
                 Body::Watched { .. } if is_killed || ends => Choice::GroupGone(key),
-                Body::None | Body::Alive | Body::Watched { .. } => continue,
+                Body::None | Body::Alive | Body::Past | Body::Watched { .. } => continue,
             };
             self.happen(&choice)?;
             return Ok(true);

@@ -7,6 +7,7 @@ mod depending;
 mod expected;
 mod governing;
 mod leaving;
+mod leftovers;
 mod orders;
 mod reloading;
 mod rolling;

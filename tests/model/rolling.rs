@@ -261,3 +261,15 @@ fn nobody_is_a_roll_that_is_over() {
     let mut scene = Scene::running("none: {cmd: x, numprocs: 0}");
     assert_eq!(scene.order("restart --rolling none"), ["#1 done"]);
 }
+
+#[test]
+fn what_came_back_by_itself_before_is_restarted_like_all_others() {
+    let mut scene = Scene::running("w: {cmd: x, autorestart: always, numprocs: 2}");
+    scene.exits_with("w:1", 0);
+    scene.spawn_all();
+    scene.reach_deadline();
+    assert_eq!(scene.instance("w:1").restarts(), 1);
+    scene.order("restart --rolling w");
+    turn_over(&mut scene, "w:0");
+    assert_eq!(said(&turn_over(&mut scene, "w:1"), 1), ["w:1: started", "done"]);
+}

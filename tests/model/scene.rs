@@ -7,7 +7,7 @@ use std::time::Duration;
 use taskmaster::command::{Command, Order, RequestId, parse};
 use taskmaster::config::{Config, Source, diff};
 use taskmaster::slots::Key;
-use taskmaster::supervisor::{Action, Event, ExitStatus, Instance, Run, Scope, State, Supervisor};
+use taskmaster::supervisor::{Action, Event, ExitStatus, Instance, Leftover, Run, Scope, State, Supervisor};
 use taskmaster::time::Time;
 
 pub const NANOSECOND: Duration = Duration::from_nanos(1);
@@ -20,6 +20,10 @@ pub struct Scene {
     spawns: BTreeMap<Key, u32>,
     last_request: u64,
     last_pid: u32,
+    /// What runs have left behind, whenever the core asks.
+    pub left: Vec<Leftover>,
+    /// How often it has asked.
+    pub surveys: u32,
 }
 
 impl Scene {
@@ -33,7 +37,16 @@ impl Scene {
         let core = Supervisor::new(&config(programs, section));
         let keys = core.programs().iter().flat_map(|program| program.instances());
         let names = keys.map(|key| (core.name(*key), *key)).collect();
-        Scene { core, now: Time::ZERO, names, spawns: BTreeMap::new(), last_request: 0, last_pid: 0 }
+        Scene {
+            core,
+            now: Time::ZERO,
+            names,
+            spawns: BTreeMap::new(),
+            last_request: 0,
+            last_pid: 0,
+            left: Vec::new(),
+            surveys: 0,
+        }
     }
 
     /// Everything with autostart is queued.
@@ -120,6 +133,13 @@ impl Scene {
         self.handle(Event::StraysFound { run: self.run(name), count })
     }
 
+    /// So many processes of the instance's present or last run are left whenever somebody looks.
+    pub fn leaves(&mut self, name: &str, group: u32, strays: u32) {
+        let run = self.run(name);
+        self.left.retain(|left| left.run != run);
+        self.left.push(Leftover { run, group, strays });
+    }
+
     /// The leader exits and takes its group along.
     pub fn ends(&mut self, name: &str) -> Vec<String> {
         let mut lines = self.exits_with(name, 0);
@@ -179,8 +199,16 @@ impl Scene {
 
     fn drain(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
+        let mut is_asked = false;
         while let Some(action) = self.core.poll_action() {
-            lines.push(self.line(action));
+            match action {
+                Action::Survey => is_asked = true,
+                action => lines.push(self.line(action)),
+            }
+        }
+        if is_asked {
+            self.surveys += 1;
+            lines.extend(self.handle(Event::Surveyed { found: self.left.clone() }));
         }
         lines
     }
@@ -192,6 +220,11 @@ impl Scene {
                 format!("{} {signal} to {scope}", self.core.name(run.instance))
             }
             Action::WatchGroup { run, .. } => format!("{} watch group", self.core.name(run.instance)),
+            Action::Sweep { run, groups } => {
+                let groups = if groups { "" } else { ", groups aside" };
+                format!("{} sweep{groups}", self.core.name(run.instance))
+            }
+            Action::Survey => unreachable!("it is answered at once"),
             Action::SignalStrays { run, signal } => {
                 format!("{} {signal} to strays", self.core.name(run.instance))
             }

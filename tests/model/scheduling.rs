@@ -158,6 +158,18 @@ fn a_reload_puts_another_schedule_in_force_and_starts_nothing() {
 }
 
 #[test]
+fn what_has_failed_waits_for_its_time_even_if_it_is_another_program_now() {
+    let mut scene = Scene::booted("w: {cmd: x, schedule: '0 3 * * *', startretries: 0}");
+    due(&mut scene);
+    scene.spawn_all();
+    scene.exits_with(W, 1);
+    scene.reload("w: {cmd: y, schedule: '0 3 * * *', startretries: 0}");
+    assert_eq!((scene.state(W), scene.spawn_all()), (State::Fatal, Vec::new()));
+    due(&mut scene);
+    assert_eq!(scene.spawn_all(), [W]);
+}
+
+#[test]
 fn on_the_way_out_no_time_comes() {
     let mut scene = Scene::booted("w: {cmd: x, schedule: '0 3 * * *'}, v: {cmd: x, starttime: 0}");
     scene.spawn_all();

@@ -71,7 +71,7 @@ impl Answers {
             return Err(format!("a second line, or one about no target: {line}"));
         }
         let (state, is_wanted) = shown(name).unwrap_or_default();
-        let is_true = match text.strip_suffix(" (1 stray ended)").unwrap_or(text) {
+        let is_true = match text.split(" (").next().unwrap_or(text) {
             "started" | "already running" => state == "RUNNING",
             "stopped" | "removed" => ["STOPPED", "EXITED", "FATAL"].contains(&state),
             "already stopped" => state == "STOPPED",

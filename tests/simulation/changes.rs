@@ -20,6 +20,7 @@ fn takes_a_restart(old: &ProgramSpec, new: &ProgramSpec) -> bool {
 impl World<'_> {
     /// The file says something else now, and somebody asks for a reload.
     pub fn reload(&mut self, new: Config) -> Kept {
+        self.think_of_the_past();
         let is_open = self.way_out.is_open();
         let old = Config { programs: self.core.specs(), supervisor: new.supervisor.clone() };
         if is_open && old.programs != self.programs {
@@ -31,7 +32,7 @@ impl World<'_> {
         let starts = if is_open { self.adopt(&new.programs, |spec| spec.autostart) } else { Vec::new() };
         self.answers.expect(request, starts);
         self.trace(|| format!("reload: {}", plan.lines().join("; ")));
-        self.core.handle(self.now, Event::Reload { request, plan: Box::new(plan) });
+        self.tell(Event::Reload { request, plan: Box::new(plan) });
         if is_open {
             self.programs = new.programs;
             self.storm.adopt(new.supervisor.restart_storm);
@@ -117,6 +118,7 @@ impl World<'_> {
     /// `scale`: the other instances of the program are not touched, and it always starts the new ones,
     /// unless they have their own times.
     pub fn scale(&mut self, name: &str, count: u32) -> Kept {
+        self.think_of_the_past();
         let is_open = self.way_out.is_open();
         let known = self.programs.iter().position(|spec| spec.name == name).filter(|_| is_open);
         let Some(at) = known else {
@@ -155,7 +157,7 @@ impl World<'_> {
         let request = self.answers.open(names.into_iter().chain(starts), Asked::Plain);
         let order = Order::Scale(name.to_owned(), count);
         self.trace(|| format!("{order:?}"));
-        self.core.handle(self.now, Event::Order { request, order });
+        self.tell(Event::Order { request, order });
         self.meet_the_new(|_| !has_times);
         self.roll_on();
         self.carry_out_and_compare()

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use taskmaster::signal::Signal;
-use taskmaster::supervisor::{Event, ExitStatus, Remains, Run, Scope};
+use taskmaster::slots::Key;
+use taskmaster::supervisor::{Event, ExitStatus, Leftover, Remains, Run, Scope};
 use taskmaster::time::Time;
 
 /// How a process will behave, drawn when it is spawned.
@@ -47,12 +48,23 @@ struct Process {
     /// The same for the stray.
     stray_end: Option<Option<Time>>,
     is_stray_told: bool,
-    watched: Option<Remains>,
+    is_companion_told: bool,
+    /// Its group is waited for.
+    is_group_watched: bool,
+}
+
+/// What is waited for of an instance's runs, beside the group of the last.
+#[derive(Clone, Copy)]
+struct Watch {
+    strays: bool,
+    /// Members of the groups of earlier runs count like strays.
+    groups: bool,
 }
 
 #[derive(Default)]
 pub struct Kernel {
     processes: BTreeMap<u32, Process>,
+    watches: BTreeMap<Run, Watch>,
 }
 
 impl Kernel {
@@ -74,7 +86,8 @@ impl Kernel {
             companion_end,
             stray_end,
             is_stray_told: false,
-            watched: None,
+            is_companion_told: false,
+            is_group_watched: false,
         };
         self.processes.insert(pid, process);
         Ok(pid)
@@ -93,9 +106,7 @@ impl Kernel {
         let Some(process) = process else {
             return Err(format!("SIG{signal} to pid {pid}, which is not {run:?}'s any more"));
         };
-        if process.is_reaped
-            && !(scope == Scope::Group && process.watched.is_some_and(|remains| remains.group))
-        {
+        if process.is_reaped && !(scope == Scope::Group && process.is_group_watched) {
             return Err(format!("SIG{signal} to pid {pid}, which has been reaped"));
         }
         if is_last_resort && process.pending.is_some() && !process.is_reaped {
@@ -114,46 +125,120 @@ impl Kernel {
         let process = self.processes.get_mut(&pid).filter(|process| process.run == run && process.is_reaped);
         let process =
             process.ok_or_else(|| format!("pid {pid} is to be watched, but not a reaped leader"))?;
-        process.watched = Some(remains);
+        process.is_group_watched = remains.group;
+        self.begin_watch(run, Watch { strays: remains.strays, groups: remains.group });
         Ok(())
     }
 
-    /// A signal to the stray of a run, if it has been told of.
-    pub fn signal_strays(&mut self, now: Time, run: Run, signal: Signal) -> Result<(), String> {
-        let is_watched = |process: &&mut Process| {
-            process.run == run && process.watched.is_some_and(|remains| remains.strays)
-        };
-        match self.processes.values_mut().find(is_watched) {
-            // Nobody is known who could get it.
-            Some(process) if !process.is_stray_told => Ok(()),
-            Some(process) => {
-                obey(now, process.nature.stray, &mut process.stray_end, process.unkillable_until, signal);
-                Ok(())
-            }
-            None => Err(format!("SIG{signal} to strays of {run:?} that nobody waits for")),
+    /// What the runs of an instance without a process have left is to be looked for.
+    pub fn sweep(&mut self, run: Run, groups: bool) -> Result<(), String> {
+        if let Some((pid, _)) = self.living(|process| process.run.instance == run.instance) {
+            return Err(format!("the past of an instance is looked for, but its pid {pid} lives"));
         }
+        self.begin_watch(run, Watch { strays: true, groups });
+        Ok(())
+    }
+
+    fn begin_watch(&mut self, run: Run, watch: Watch) {
+        for process in self.processes.values_mut().filter(|process| process.run.instance == run.instance) {
+            (process.is_stray_told, process.is_companion_told) = (false, false);
+        }
+        self.watches.insert(run, watch);
+    }
+
+    /// A signal to the strays of a run, and of those before it, that have been told of.
+    pub fn signal_strays(&mut self, now: Time, run: Run, signal: Signal) -> Result<(), String> {
+        if !self.watches.get(&run).is_some_and(|watch| watch.strays) {
+            return Err(format!("SIG{signal} to strays of {run:?} that nobody waits for"));
+        }
+        for process in self.processes.values_mut().filter(|process| process.run.instance == run.instance) {
+            let Process { nature, unkillable_until, stray_end, companion_end, .. } = process;
+            // Nobody else is known who could get it.
+            if process.is_stray_told {
+                obey(now, nature.stray, stray_end, *unkillable_until, signal);
+            }
+            if process.is_companion_told {
+                obey(now, nature.companion, companion_end, *unkillable_until, signal);
+            }
+        }
+        Ok(())
     }
 
     /// What could be reported at `now`, in no order that may be relied on.
-    pub fn reports(&self, now: Time) -> Vec<(u32, Event)> {
-        let of = |(pid, process): (&u32, &Process)| process.report(now).map(|event| (*pid, event));
-        self.processes.iter().filter_map(of).collect()
+    pub fn reports(&self, now: Time) -> Vec<Event> {
+        let exits = self.processes.values().filter_map(|process| process.report(now));
+        let watches = self.watches.iter().filter_map(|(run, watch)| self.look(now, *run, *watch));
+        exits.chain(watches).collect()
     }
 
-    /// The supervisor is about to be told of this process's exit, or of its group's.
-    pub fn reported(&mut self, pid: u32, event: &Event) {
-        if let Some(process) = self.processes.get_mut(&pid) {
-            match event {
-                Event::GroupGone { .. } => process.watched = None,
-                Event::StraysFound { .. } => process.is_stray_told = true,
-                _ => process.is_reaped = true,
+    /// What there is to tell of a run that is waited for.
+    fn look(&self, now: Time, run: Run, watch: Watch) -> Option<Event> {
+        let of_instance = || self.processes.values().filter(|process| process.run.instance == run.instance);
+        if of_instance().any(|it| it.is_group_watched && it.has_companion(now)) {
+            return None;
+        }
+        let mut count = (0, 0);
+        for process in of_instance().filter(|_| watch.strays) {
+            let members = [
+                (process.has_stray(now), process.is_stray_told),
+                (watch.groups && process.has_companion(now), process.is_companion_told),
+            ];
+            for (_, is_told) in members.into_iter().filter(|(lives, _)| *lives) {
+                count = (count.0 + 1, count.1 + u32::from(!is_told));
             }
+        }
+        match count {
+            (0, _) => Some(Event::GroupGone { run }),
+            (_, 0) => None,
+            (_, count) => Some(Event::StraysFound { run, count }),
         }
     }
 
-    /// Forgets what was reaped and is nobody's business any more.
-    pub fn forget_reaped(&mut self) {
-        self.processes.retain(|_, process| !process.is_reaped || process.watched.is_some());
+    /// The supervisor is about to be told of this.
+    pub fn reported(&mut self, now: Time, event: &Event) {
+        match event {
+            Event::GroupGone { run } => drop(self.watches.remove(run)),
+            Event::StraysFound { run, .. } => {
+                let groups = self.watches.get(run).is_some_and(|watch| watch.groups);
+                let of_instance = |process: &&mut Process| process.run.instance == run.instance;
+                for process in self.processes.values_mut().filter(of_instance) {
+                    process.is_stray_told |= process.has_stray(now);
+                    process.is_companion_told |= groups && process.has_companion(now);
+                }
+            }
+            Event::Exited { run, .. } => {
+                let is_it = |process: &&mut Process| process.run == *run;
+                self.processes.values_mut().filter(is_it).for_each(|process| process.is_reaped = true);
+            }
+            _ => {}
+        }
+    }
+
+    /// Forgets what was reaped and has left nothing.
+    pub fn forget_reaped(&mut self, now: Time) {
+        let Kernel { processes, watches, .. } = self;
+        processes.retain(|_, process| {
+            let is_watched = watches.contains_key(&process.run);
+            !process.is_reaped || is_watched || process.has_stray(now) || process.has_companion(now)
+        });
+    }
+
+    /// Members of groups and strays that live, and that runs of this instance have left.
+    pub fn left_of(&self, now: Time, instance: Key) -> (u32, u32) {
+        let left = |process: &&Process| process.is_reaped && process.run.instance == instance;
+        self.processes.values().filter(left).fold((0, 0), |(group, strays), process| {
+            (group + u32::from(process.has_companion(now)), strays + u32::from(process.has_stray(now)))
+        })
+    }
+
+    /// All that has no parent any more; a run that goes on may have left some of it, too.
+    pub fn survey(&self, now: Time) -> Vec<Leftover> {
+        let of = |process: &Process| Leftover {
+            run: process.run,
+            group: u32::from(process.is_reaped && process.has_companion(now)),
+            strays: u32::from(process.has_stray(now)),
+        };
+        self.processes.values().map(of).filter(|left| left.group + left.strays > 0).collect()
     }
 
     /// The next time anything ends.
@@ -170,9 +255,9 @@ impl Kernel {
         self.living(|process| process.run == run).map(|(pid, _)| pid)
     }
 
-    /// How many processes and watched groups there still are.
+    /// How many processes have not been reaped, and how many runs are waited for.
     pub fn count(&self) -> usize {
-        self.processes.len()
+        self.processes.values().filter(|process| !process.is_reaped).count() + self.watches.len()
     }
 
     fn living(&self, is_wanted: impl Fn(&Process) -> bool) -> Option<(u32, &Process)> {
@@ -193,20 +278,16 @@ pub struct Sent {
 
 impl Process {
     fn report(&self, now: Time) -> Option<Event> {
-        let run = self.run;
-        if !self.is_reaped {
-            let (_, status) = self.end.filter(|(at, _)| *at <= now)?;
-            return Some(Event::Exited { run, status });
-        }
-        let remains = self.watched?;
-        let is_over = |end: Option<Option<Time>>| end.is_none_or(|end| end.is_some_and(|at| at <= now));
-        let is_alone = !remains.group || is_over(self.companion_end);
-        let is_stray_left = remains.strays && !is_over(self.stray_end);
-        match (is_alone, is_stray_left) {
-            (false, _) => None,
-            (true, true) => (!self.is_stray_told).then_some(Event::StraysFound { run, count: 1 }),
-            (true, false) => Some(Event::GroupGone { run }),
-        }
+        let (_, status) = self.end.filter(|(at, _)| !self.is_reaped && *at <= now)?;
+        Some(Event::Exited { run: self.run, status })
+    }
+
+    fn has_companion(&self, now: Time) -> bool {
+        self.companion_end.is_some_and(|end| end.is_none_or(|at| at > now))
+    }
+
+    fn has_stray(&self, now: Time) -> bool {
+        self.stray_end.is_some_and(|end| end.is_none_or(|at| at > now))
     }
 
     fn signal_leader(&mut self, now: Time, signal: Signal) {

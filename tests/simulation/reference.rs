@@ -36,6 +36,17 @@ pub struct Expected {
     pub is_group_left: bool,
     /// The group is what is left, or the first of it.
     group_counts: bool,
+    /// Processes of its runs live that a stop by its rules would end, though it has none itself. As the
+    /// kernel has it.
+    pub lingers: bool,
+    /// A run has ended, and no stop since has ended all that there may be.
+    pub has_loose_ends: bool,
+    /// It is to end only because of what its earlier runs have left, and nobody has looked for that.
+    owes_sweep: bool,
+    /// What counts of what it leaves was changed while it ended.
+    pub has_mixed_rules: bool,
+    /// Its next process is to find nothing of its earlier runs.
+    pub is_to_find_nothing: bool,
     /// It ends only to clear away what an exit left; what follows from that exit then.
     outcome: Option<Outcome>,
     /// The end that was asked for.
@@ -110,6 +121,11 @@ impl Expected {
             ending: None,
             outcome: None,
             group_counts: false,
+            lingers: false,
+            has_loose_ends: false,
+            owes_sweep: false,
+            has_mixed_rules: false,
+            is_to_find_nothing: false,
             retry_at: None,
             failures: 0,
             tries: 0,
@@ -153,6 +169,11 @@ impl Expected {
         self.is_handed_out || self.born.is_some() || self.is_group_left
     }
 
+    /// Whether there is anything of it that a shutdown has to end.
+    pub fn is_there(&self) -> bool {
+        self.is_occupied() || self.lingers
+    }
+
     /// Nothing is left but its place in the list.
     pub fn is_at_rest(&self) -> bool {
         !self.is_occupied() && !self.is_queued && self.retry_at.is_none()
@@ -188,8 +209,11 @@ impl Expected {
             return false;
         }
         self.outcome = None;
+        self.is_to_find_nothing = true;
         if self.born.is_some() || self.is_handed_out {
             self.end(now);
+        } else if self.lingers && self.ending.is_none() {
+            self.end_what_is_left(now);
         } else if !self.is_queued && self.ending.is_none() {
             self.begin_anew();
         }
@@ -201,6 +225,9 @@ impl Expected {
         if self.spec.restart_delay != spec.restart_delay {
             self.last_wait = None;
         }
+        let policy = |spec: &ProgramSpec| (spec.killasgroup, spec.kill_strays);
+        let is_ending = self.ending.is_some() || self.is_gone || self.is_to_find_nothing;
+        self.has_mixed_rules |= is_ending && policy(&self.spec) != policy(spec);
         let has_new_schedule = self.spec.governance.schedule != spec.governance.schedule;
         if has_new_schedule && !self.is_wanted {
             self.is_on_call = spec.governance.schedule.is_some();
@@ -231,14 +258,20 @@ impl Expected {
         if self.is_queued || self.retry_at.is_some() {
             (self.is_queued, self.retry_at, self.rest) = (false, None, "STOPPED");
         }
+        self.is_to_find_nothing = true;
         if self.is_occupied() {
             self.end(now);
+        } else if self.lingers {
+            self.end_what_is_left(now);
         }
     }
 
     pub fn told_to_restart(&mut self, now: Time) {
+        self.is_to_find_nothing |= !self.is_handed_out;
         if self.born.is_some() {
             self.end(now);
+        } else if self.lingers && !self.is_occupied() {
+            self.end_what_is_left(now);
         }
         self.told_to_run();
     }
@@ -251,8 +284,47 @@ impl Expected {
         }
     }
 
+    /// It has no process, but its earlier runs have left some.
+    pub fn end_what_is_left(&mut self, now: Time) {
+        (self.is_queued, self.retry_at, self.rest) = (false, None, "STOPPED");
+        (self.is_group_left, self.group_counts, self.owes_sweep) = (true, false, true);
+        // A reload may have changed the rules just now.
+        let has_mixed_rules = self.has_mixed_rules;
+        self.ending = None;
+        self.end(now);
+        self.has_mixed_rules = has_mixed_rules;
+        let rules = self.spec.clone();
+        self.ending.iter_mut().for_each(|ending| ending.rules = Some(rules.clone()));
+    }
+
+    /// It does not end, yet may be made to for what its earlier runs have left.
+    pub fn may_have_left_something(&self) -> bool {
+        self.ending.is_none() && self.has_loose_ends && !self.is_occupied()
+    }
+
+    /// What its earlier runs have left is looked for from now on.
+    pub fn swept(&mut self, now: Time, groups: bool, is_hard: bool) -> Result<(), String> {
+        let Self { spec, name, ending, owes_sweep, has_mixed_rules, .. } = self;
+        let Some(ending) = ending.as_mut().filter(|_| std::mem::take(owes_sweep)) else {
+            return Err(format!("{name}: its past is looked for without need"));
+        };
+        let rules = ending.rules.as_ref().unwrap_or(spec);
+        if groups != rules.killasgroup && !*has_mixed_rules {
+            return Err(format!("{name}: its past is looked for, its groups counted: {groups}"));
+        }
+        (ending.due, ending.is_asked, ending.asked_at) = (now + rules.stoptime, true, now);
+        if is_hard || ending.is_hard {
+            // Whoever is found gets his SIGKILL then.
+            (ending.is_killed, ending.due) = (true, now);
+        }
+        Ok(())
+    }
+
     /// It is to end, beginning now unless it has begun already.
     pub fn end(&mut self, now: Time) {
+        if self.ending.is_none() {
+            self.has_mixed_rules = false;
+        }
         let due = now + self.spec.stoptime;
         let rules = self.born.map(|_| self.spec.clone());
         self.ending.get_or_insert(Ending {
@@ -271,6 +343,8 @@ impl Expected {
     pub fn end_hard(&mut self, now: Time) {
         if self.is_occupied() {
             self.end(now);
+        } else if self.lingers {
+            self.end_what_is_left(now);
         }
         if let Some(ending) = &mut self.ending {
             (ending.due, ending.is_hard) = (ending.due.min(now), true);
@@ -358,7 +432,7 @@ impl Expected {
 
     /// A process that is to end must have been told so, unless others must end before.
     pub fn waits_to_be_asked(&self) -> bool {
-        self.born.is_some()
+        (self.born.is_some() || self.owes_sweep)
             && self.ending.as_ref().is_some_and(|ending| !ending.is_asked && !ending.is_killed)
     }
 
@@ -414,7 +488,8 @@ impl Expected {
     /// SIGKILL should have been sent by now.
     pub fn is_overdue(&self, now: Time) -> bool {
         let is_there = self.born.is_some() || self.is_group_left;
-        let is_asked = |ending: &Ending| ending.is_asked || ending.is_hard || self.born.is_none();
+        let is_held_back = self.born.is_some() || self.owes_sweep;
+        let is_asked = |ending: &Ending| ending.is_asked || ending.is_hard || !is_held_back;
         is_there && self.ending.as_ref().is_some_and(|it| !it.is_killed && it.due <= now && is_asked(it))
     }
 
@@ -424,6 +499,9 @@ impl Expected {
         }
         if !self.is_queued {
             return Err(format!("{}: a spawn that nothing asked for", self.name));
+        }
+        if std::mem::take(&mut self.is_to_find_nothing) && self.lingers {
+            return Err(format!("{}: told to come up anew, yet something of old lives", self.name));
         }
         (self.is_queued, self.is_handed_out) = (false, true);
         self.tries += 1;
@@ -447,7 +525,11 @@ impl Expected {
 
     pub fn stillborn(&mut self, now: Time) {
         self.is_handed_out = false;
-        if self.ending.is_some() { self.ended() } else { self.failed(now) }
+        match self.ending {
+            None => self.failed(now),
+            Some(_) if self.lingers => self.end_what_is_left(now),
+            Some(_) => self.ended(),
+        }
     }
 
     pub fn exited(&mut self, now: Time, status: ExitStatus) {
@@ -456,6 +538,7 @@ impl Expected {
         }
         self.born = None;
         self.ends.push((now, status));
+        self.has_loose_ends = true;
         self.group_counts = self.spec.killasgroup;
         let counts_strays = self.spec.kill_strays != KillStrays::Never;
         if let Some(ending) = self.ending.as_mut().filter(|it| !it.is_asked && !it.is_killed && !it.is_hard) {
@@ -489,6 +572,9 @@ impl Expected {
 
     pub fn group_gone(&mut self, now: Time) {
         self.is_group_left = false;
+        if self.spec.killasgroup && self.spec.kill_strays != KillStrays::Never && !self.has_mixed_rules {
+            self.has_loose_ends = false;
+        }
         self.end_is_over(now);
     }
 

@@ -51,6 +51,7 @@ enum Fate {
 impl World<'_> {
     /// `restart --rolling` of these instances, all of one program.
     pub fn roll(&mut self, batch: u32, target: &str, keys: &[Key]) -> Kept {
+        self.think_of_the_past();
         let order = Order::RestartRolling { batch, targets: vec![Target::parse(target)] };
         let names: Vec<String> = keys.iter().map(|key| self.expected[key].name.clone()).collect();
         let request = self.answers.open(names.into_iter(), Asked::Roll);
@@ -147,7 +148,8 @@ impl World<'_> {
             return Fate::Left;
         }
         let has_ended_well = it.ends.last().is_some_and(|(_, status)| it.is_expected(*status));
-        let has_ended = it.comebacks > turn.comebacks;
+        let is_being_ended = !turn.was_well && it.ending.is_some();
+        let has_ended = it.comebacks > turn.comebacks && !is_being_ended;
         if has_ended && !(turn.was_well && has_ended_well) {
             return Fate::Failed;
         }

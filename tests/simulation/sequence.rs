@@ -83,7 +83,8 @@ impl Sequence<'_> {
                 self.world.keep_schedules()
             }
             45..60 => self.report_an_end(),
-            60..65 => self.report_a_check(),
+            60..64 => self.report_a_check(),
+            64 => self.world.survey_unasked(),
             65..80 => self.world.take_spawn().map(drop),
             80..97 => self.report_a_spawn(false),
             _ => self.report_something_stale(),
@@ -161,8 +162,8 @@ impl Sequence<'_> {
         if reports.is_empty() {
             return Ok(());
         }
-        let (pid, event) = reports.swap_remove(self.random.below(reports.len()));
-        self.world.report_end(pid, event)
+        let event = reports.swap_remove(self.random.below(reports.len()));
+        self.world.report_end(event)
     }
 
     fn report_a_spawn(&mut self, is_calm: bool) -> Kept {

@@ -61,11 +61,14 @@ impl WayOut {
                 .is_none_or(|ending| now < ending.since.max(since) + other.spec.stoptime + GRACE)
         };
         let in_front =
-            expected.values().find(|other| other.is_occupied() && other.tier > tier && has_its_time(other));
+            expected.values().find(|other| other.is_there() && other.tier > tier && has_its_time(other));
         if let Some(other) = in_front {
             return Err(format!("{} ends before {}", expected[&key].name, other.name));
         }
-        expected.entry(key).and_modify(|instance| instance.end(now));
+        expected.entry(key).and_modify(|instance| match instance.may_have_left_something() {
+            true => instance.end_what_is_left(now),
+            false => instance.end(now),
+        });
         Ok(())
     }
 

@@ -1,11 +1,11 @@
 //! The supervisor in a fake world: whatever happens goes to it, to the kernel and to the reference,
 //! and afterwards the three are compared.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use taskmaster::command::Order;
-use taskmaster::config::{Condition, Config, Kind, ProgramSpec};
+use taskmaster::config::{Condition, Config, KillStrays, Kind, ProgramSpec};
 use taskmaster::signal::Signal;
 use taskmaster::slots::Key;
 use taskmaster::supervisor::{
@@ -50,10 +50,14 @@ pub struct World<'t> {
     latest: BTreeMap<Key, Run>,
     /// To whom an order sends its one signal in this step; other signals are the supervisor's own.
     signalled_by_user: BTreeSet<Key>,
+    /// Whom an order stops in this step, or who was about to end, whatever their turn in a shutdown.
+    may_end_at_once: BTreeSet<Key>,
     /// The priorities of those that began to stop in this step, as they did.
     began_to_stop: Vec<i32>,
     /// When an instance of a program was last queued to be spawned.
     last_queued: BTreeMap<String, Time>,
+    /// What the core wants, and has not got yet.
+    wants: VecDeque<Action>,
     trace: &'t mut Trace,
 }
 
@@ -87,8 +91,10 @@ impl<'t> World<'t> {
             shown,
             latest: BTreeMap::new(),
             signalled_by_user: BTreeSet::new(),
+            may_end_at_once: BTreeSet::new(),
             began_to_stop: Vec::new(),
             last_queued: BTreeMap::new(),
+            wants: VecDeque::new(),
             trace,
         }
     }
@@ -107,6 +113,7 @@ impl<'t> World<'t> {
     /// Time goes on; nobody is told.
     pub fn advance(&mut self, to: Time) {
         self.now = self.now.max(to);
+        self.look_around();
     }
 
     pub fn tick(&mut self) -> Kept {
@@ -169,15 +176,22 @@ impl<'t> World<'t> {
 
     pub fn report_spawn_failed(&mut self, run: Run) -> Kept {
         let now = self.now;
-        self.expected_of(run)?.stillborn(now);
+        let instance = self.expected_of(run)?;
+        let is_ending = instance.ending.is_some();
+        instance.stillborn(now);
         self.note_failure(run);
-        self.handle(Event::SpawnFailed { run, reason: "out of luck".to_owned() })
+        if is_ending {
+            self.may_end_at_once.insert(run.instance);
+        }
+        let kept = self.handle(Event::SpawnFailed { run, reason: "out of luck".to_owned() });
+        self.may_end_at_once.clear();
+        kept
     }
 
     /// Reports an exit or the end of a group, as the kernel has it.
-    pub fn report_end(&mut self, pid: u32, event: Event) -> Kept {
+    pub fn report_end(&mut self, event: Event) -> Kept {
         let now = self.now;
-        self.kernel.reported(pid, &event);
+        self.kernel.reported(now, &event);
         if let Event::Exited { run, status } = event {
             self.expected_of(run)?.exited(now, status);
             self.note_failure(run);
@@ -298,6 +312,9 @@ impl<'t> World<'t> {
     pub fn order(&mut self, order: Order, keys: &[Key]) -> Kept {
         let now = self.now;
         let is_open = self.way_out.is_open();
+        if !matches!(order, Order::Start(_) | Order::Signal(..)) {
+            self.think_of_the_past();
+        }
         for key in keys {
             let is_gone = self.expected.get(key).is_none_or(|it| it.is_gone);
             if matches!(order, Order::Stop(_)) || (matches!(order, Order::Restart(_)) && !is_gone) {
@@ -333,8 +350,12 @@ impl<'t> World<'t> {
             self.signalled_by_user = keys.iter().copied().collect();
         }
         let is_stop = matches!(order, Order::Stop(_));
+        if is_stop {
+            self.may_end_at_once = keys.iter().copied().collect();
+        }
         let kept = self.handle(Event::Order { request, order });
         self.signalled_by_user.clear();
+        self.may_end_at_once.clear();
         if is_stop && is_open && !self.began_to_stop.is_sorted_by(|one, next| one >= next) {
             return Err("what starts first is stopped before what starts later".to_owned());
         }
@@ -342,6 +363,7 @@ impl<'t> World<'t> {
     }
 
     pub fn shutdown_signal(&mut self) -> Kept {
+        self.think_of_the_past();
         // Once it has quit, it owes nobody anything but an answer.
         if self.quit.is_none() {
             self.way_out.signal(self.now, &mut self.expected);
@@ -361,20 +383,70 @@ impl<'t> World<'t> {
 
     pub fn handle(&mut self, event: Event) -> Kept {
         self.trace.note(self.now, || format!("{event:?}"));
-        self.core.handle(self.now, event);
+        self.tell(event);
         self.roll_on();
         self.carry_out_and_compare()
+    }
+
+    /// One event into the core. What it wants to know of the past it gets to know before anything else.
+    pub fn tell(&mut self, event: Event) {
+        self.core.handle(self.now, event);
+        let mut is_asked = false;
+        while let Some(action) = self.core.poll_action() {
+            is_asked |= action == Action::Survey;
+            self.wants.push_back(action);
+        }
+        if is_asked {
+            let found = self.kernel.survey(self.now);
+            self.trace.note(self.now, || format!("survey: {found:?}"));
+            self.tell(Event::Surveyed { found });
+        }
+    }
+
+    /// Somebody wants to know what is left of earlier runs. Nothing may come of it.
+    pub fn survey_unasked(&mut self) -> Kept {
+        let found = self.kernel.survey(self.now);
+        self.handle(Event::Surveyed { found })
+    }
+
+    /// Something may be told to end: whatever a stop has left by rules that have changed is looked for.
+    pub fn think_of_the_past(&mut self) {
+        if self.way_out.is_open() {
+            let rests = self.expected.values_mut().filter(|it| it.ending.is_none());
+            for it in rests.filter(|it| it.has_mixed_rules) {
+                // What was told by the old rules is done.
+                (it.has_mixed_rules, it.is_to_find_nothing) = (false, false);
+            }
+            self.look_around();
+        }
+    }
+
+    /// Lets the reference know what lives of runs that are over.
+    pub fn look_around(&mut self) {
+        for (key, instance) in &mut self.expected {
+            let lingers = lingers(&self.kernel, self.now, *key, &instance.spec);
+            // A stop by rules that changed meanwhile may leave something, and need not know of it.
+            instance.lingers = lingers && !instance.has_mixed_rules && self.quit.is_none();
+        }
     }
 
     pub fn carry_out_and_compare(&mut self) -> Kept {
         self.steps += 1;
         self.began_to_stop.clear();
         while let Some(action) = self.core.poll_action() {
+            self.wants.push_back(action);
+        }
+        while let Some(action) = self.wants.pop_front() {
             self.trace.note(self.now, || format!("    {action:?}"));
             self.carry_out(action)?;
         }
-        self.kernel.forget_reaped();
-        self.expected.retain(|_, instance| !(instance.is_gone && instance.is_at_rest()));
+        self.kernel.forget_reaped(self.now);
+        self.look_around();
+        let is_over = |it: &Expected| it.is_gone && it.is_at_rest();
+        if let Some(it) = self.expected.values().find(|it| is_over(it) && it.lingers) {
+            return Err(format!("{} is gone, but something of it lives", it.name));
+        }
+        self.expected.retain(|_, instance| !is_over(instance));
         self.compare_list()?;
         self.compare_rolls()?;
         self.compare()
@@ -387,6 +459,20 @@ impl<'t> World<'t> {
                 self.expected_of(run)?.may_be_watched(remains)?;
                 self.kernel.watch(run, pid, remains)
             }
+            Action::Sweep { run, groups } => {
+                self.may_end_the_past(run.instance)?;
+                let now = self.now;
+                let is_hard = self.way_out.is_hard() || self.quit.is_some();
+                if !is_hard && self.is_needed_by_the_ending(run.instance, false) {
+                    return Err(format!(
+                        "{}: its past ends before what needs it",
+                        self.core.name(run.instance)
+                    ));
+                }
+                self.expected_of(run)?.swept(now, groups, is_hard)?;
+                self.kernel.sweep(run, groups)
+            }
+            Action::Survey => Ok(()),
             Action::SignalStrays { run, signal } => {
                 let now = self.now;
                 self.way_out.may_end(now, run.instance, &mut self.expected)?;
@@ -398,6 +484,13 @@ impl<'t> World<'t> {
                 let expected = &self.expected;
                 let is_wanted = |name: &str| expected.values().any(|it| it.name == name && it.is_wanted);
                 let shown = |name: &str| Some((self.shown.get(name)?.name(), is_wanted(name)));
+                if let Some(name) = names_what_is_down(&line)
+                    && let Some((key, it)) = self.expected.iter().find(|(_, it)| it.name == name)
+                    && lingers(&self.kernel, self.now, *key, &it.spec)
+                    && !it.has_mixed_rules
+                {
+                    return Err(format!("not true, something of it lives: {line}"));
+                }
                 self.answers.replied(request, &line, shown)
             }
             Action::Done { request, ok } => self.answers.done(request, ok),
@@ -437,9 +530,25 @@ impl<'t> World<'t> {
         self.kernel.signal(now, Sent { run, pid, signal, scope, is_last_resort })
     }
 
+    /// An instance is to end, perhaps because its earlier runs may have left something: it need not know
+    /// whether they have.
+    fn may_end_the_past(&mut self, key: Key) -> Kept {
+        let (now, is_hard) = (self.now, self.way_out.is_hard());
+        if !is_hard && !self.may_end_at_once.contains(&key) {
+            self.way_out.may_end(now, key, &mut self.expected)?;
+        }
+        if let Some(it) = self.expected.get_mut(&key).filter(|it| it.may_have_left_something()) {
+            it.end_what_is_left(now);
+            if is_hard {
+                it.end_hard(now);
+            }
+        }
+        Ok(())
+    }
+
     fn changed(&mut self, key: Key, from: State, to: State) -> Kept {
         if matches!(to, State::Stopping(_)) {
-            self.way_out.may_end(self.now, key, &mut self.expected)?;
+            self.may_end_the_past(key)?;
             self.began_to_stop.push(self.expected[&key].tier);
         }
         let spec = self.expected[&key].spec.clone();
@@ -575,7 +684,10 @@ impl<'t> World<'t> {
 
     /// The shutdown has come to its end, by `end`.
     pub fn is_over(&self, end: Time) -> Kept {
-        let left = self.kernel.count();
+        let left_behind =
+            |key: &Key, it: &Expected| lingers(&self.kernel, self.now, *key, &it.spec) && !it.has_mixed_rules;
+        let lingering = self.expected.iter().filter(|(key, it)| left_behind(key, it)).count();
+        let left = self.kernel.count() + lingering;
         match self.quit {
             None => Err("the shutdown does not end".to_owned()),
             Some(_) if self.now > end => Err("the shutdown takes too long".to_owned()),
@@ -594,6 +706,20 @@ impl<'t> World<'t> {
     fn expected_of(&mut self, run: Run) -> Result<&mut Expected, String> {
         self.expected.get_mut(&run.instance).ok_or_else(|| format!("{run:?} is no instance"))
     }
+}
+
+/// The instance that an answer says to be down.
+fn names_what_is_down(line: &str) -> Option<&str> {
+    let (name, text) = line.split_once(": ")?;
+    let says_so = ["stopped", "removed", "already stopped", "not running"];
+    let text = text.split(" (").next()?;
+    says_so.contains(&text).then_some(name)
+}
+
+/// Whether processes live that runs of an instance have left, and that count by its rules.
+fn lingers(kernel: &Kernel, now: Time, key: Key, spec: &ProgramSpec) -> bool {
+    let (group, strays) = kernel.left_of(now, key);
+    spec.kill_strays != KillStrays::Never && (strays > 0 || (spec.killasgroup && group > 0))
 }
 
 /// The priority of a program, or that of the first of those that need it: nobody starts later, or ends

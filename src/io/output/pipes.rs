@@ -34,6 +34,9 @@ use crate::timers::Timers;
 
 /// One read, and so one pipe's share of a turn: what a pipe holds that was made larger.
 const READ_BYTES: usize = LARGE_PIPE_BYTES;
+/// The same while a line is waited for: holding what was read against an expression takes a hundred times
+/// as long as reading it, and others are to be heard in between.
+const LISTENED_BYTES: usize = 16 * 1024;
 
 /// How long a pipe is left alone that cannot be polled: a tenth of a second is soon enough for people, and
 /// a thousand of them cost little.
@@ -388,8 +391,9 @@ impl Pipes {
         let Some(pipe) = self.pipes.get_mut(key) else { return Outcome::Ended };
         let kept = pipe.remainder.len();
         self.buffer[..kept].copy_from_slice(&pipe.remainder);
+        let room = if pipe.listener.is_some() { LISTENED_BYTES } else { READ_BYTES };
         loop {
-            match pipe.receiver.read(&mut self.buffer[kept..kept + READ_BYTES]) {
+            match pipe.receiver.read(&mut self.buffer[kept..kept + room]) {
                 Ok(0) => return Outcome::Ended,
                 Ok(count) => {
                     self.deliver(key, kept, count);

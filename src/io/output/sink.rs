@@ -74,12 +74,13 @@ struct Skip {
 
 impl Sink {
     pub(super) fn new(log_file: LogFile) -> Sink {
+        let last_line = if log_file.is_within_line() { LastLine::Broken } else { LastLine::Ended };
         Sink {
             log_file,
             users: 0,
             full: LogFull::Drop,
             is_watched: false,
-            last_line: LastLine::Ended,
+            last_line,
             refused: None,
             held: VecDeque::new(),
             skip: None,

@@ -8,12 +8,15 @@ use std::time::Duration;
 use super::sink::{Sink, Writer};
 use super::tally::{Counts, Tally};
 use crate::config::{LogFull, Rotation};
-use crate::io::log_file::{FileId, LogFile};
+use crate::io::log_file::{FileId, LogFile, UnfinishedLine};
 use crate::slots::{Key, Slots};
 use crate::time::Time;
 
 /// How long to wait before a disk that was full is tried again, where programs wait for it.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Closed files of which it is known that their last line has no end. Each is forgotten when it is opened
+/// again, and all of them when there are more: files that nobody opens again.
+const UNFINISHED_MAX: usize = 10_000;
 
 /// The open log files of children.
 #[derive(Default)]
@@ -23,6 +26,8 @@ pub(super) struct Sinks {
     by_id: HashMap<FileId, Key>,
     /// Keys of sinks that were found to be the same file as another one, and that one's.
     merged: HashMap<Key, Key>,
+    /// Closed in the middle of a line, by a process that was killed there. The next one begins another.
+    unfinished: HashMap<FileId, UnfinishedLine>,
     tally: Tally,
     /// How many sinks hold something back.
     held_back: usize,
@@ -51,8 +56,11 @@ impl Sinks {
     }
 
     fn open_new(&mut self, path: &Path, rotation: Rotation) -> io::Result<Key> {
-        let log_file = LogFile::open(path, rotation)?;
+        let mut log_file = LogFile::open(path, rotation)?;
         let id = log_file.id();
+        if let Some(line) = self.unfinished.remove(&id) {
+            log_file.resume_line(line);
+        }
         let is_watched = self.watched.contains_key(path);
         let sinks = &mut self.sinks;
         let key = *self.by_id.entry(id).or_insert_with(|| sinks.insert(Sink::new(log_file)));
@@ -75,6 +83,12 @@ impl Sinks {
                 sink.full = LogFull::Drop;
                 sink.append_held(&mut self.tally);
                 self.held_back -= 1;
+            }
+            if let Some(line) = sink.log_file.unfinished_line() {
+                if self.unfinished.len() >= UNFINISHED_MAX {
+                    self.unfinished.clear();
+                }
+                self.unfinished.insert(sink.log_file.id(), line);
             }
             self.sinks.remove(key);
             self.by_path.retain(|_, other| *other != key);

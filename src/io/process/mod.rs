@@ -4,6 +4,7 @@ mod birth;
 mod environment;
 mod failure;
 mod leaks;
+mod left_groups;
 mod limits;
 mod out_of_memory;
 mod proc_fs;

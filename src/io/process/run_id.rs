@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::proc_fs;
+use crate::slots::Key;
 use crate::supervisor::Run;
 
 /// The variable that holds it.
@@ -34,6 +35,14 @@ impl RunIds {
         format!("{}{index}.{generation}.{}", self.prefix, run.incarnation)
     }
 
+    /// The run that a name of ours means. The commands of checks carry names of no run.
+    pub(super) fn parse(&self, name: &str) -> Option<Run> {
+        let mut parts = name.strip_prefix(&self.prefix)?.split('.').map(str::parse);
+        let mut next = || parts.next()?.ok();
+        let (index, generation, incarnation) = (next()?, next()?, next()?);
+        (incarnation > 0).then_some(Run { instance: Key::new(index, generation), incarnation })
+    }
+
     /// Pid and birth of the supervisor that gave this name, if it had this configuration and is not
     /// this one.
     pub(super) fn former_supervisor(&self, name: &str) -> Option<(u32, u64)> {
@@ -52,16 +61,18 @@ fn hash(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slots::Key;
 
     #[test]
     fn a_name_tells_whose_it_is() {
         let ours = RunIds::new(Path::new("/srv/config.yaml"));
         let run = Run { instance: Key::new(3, 7), incarnation: 2 };
         assert!(ours.of(run).ends_with("-3.7.2"), "{}", ours.of(run));
+        assert_eq!(ours.parse(&ours.of(run)), Some(run));
+        assert_eq!(ours.parse(&ours.of(Run { incarnation: 0, ..run })), None, "a check");
         assert_eq!(ours.former_supervisor(&ours.of(run)), None);
         let former = RunIds { prefix: format!("{}41-99-", ours.config), ..ours.clone() };
         assert_eq!(ours.former_supervisor(&former.of(run)), Some((41, 99)));
+        assert_eq!(ours.parse(&former.of(run)), None);
         let others = RunIds::new(Path::new("/srv/other.yaml"));
         assert_eq!(ours.former_supervisor(&others.of(run)), None);
     }

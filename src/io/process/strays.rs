@@ -1,9 +1,11 @@
-//! Strays: processes of a run that left its group. When their parents are gone they are our children,
-//! because we are a subreaper, and their environment says which run they come from.
+//! Strays: processes of a run that left its group, or that it has left behind. When their parents are
+//! gone they are our children, because we are a subreaper, and their environment says which run they
+//! come from.
 //!
-//! Nothing is looked for unless a run that ended waits for it, and then the list of our children is read
-//! once for all that wait; only adopted children cost a further look. Whatever is signalled was found
-//! below us, is of that run, and is held by a descriptor that cannot come to mean another process.
+//! Nothing is looked for unless an instance that is being ended waits for it, or an order asks what there
+//! is; then the list of our children is read once for all of them, and only adopted children cost a
+//! further look. Whatever is signalled was found below us, is of a run of that instance, and is held by
+//! a descriptor that cannot come to mean another process.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
@@ -11,27 +13,32 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::libc;
 
+use super::left_groups::LeftGroups;
 use super::proc_fs::{self, Stat};
 use super::run_id::{RunIds, VARIABLE};
 use crate::signal::Signal;
-use crate::supervisor::Run;
+use crate::slots::Key;
+use crate::supervisor::{Leftover, Run};
 
-/// The runs whose strays are waited for.
+/// The runs whose strays, and those of the runs before them, are waited for.
 pub(super) struct Strays {
     run_ids: RunIds,
     watched: BTreeMap<Run, Watch>,
-    /// Whether something has changed since the last look: only an end of a child makes another worth
-    /// its while.
-    is_stale: bool,
-    /// Whether the last look was not possible; told once.
+    /// The runs that adopted children come from. As we reap them, none of these pids can have come to
+    /// mean another process.
+    identified: HashMap<u32, Run>,
+    /// Which watch has found a process: its end makes another look worth its while, and nothing else does.
+    awaited: HashMap<u32, Run>,
+    /// Whether the last look was not possible.
     is_blind: bool,
 }
 
-#[derive(Default)]
 struct Watch {
-    /// Members of this group are no strays.
-    spared_group: Option<u32>,
+    /// Members of the groups that runs of this instance have led are no strays.
+    spares_groups: bool,
     found: HashMap<u32, Found>,
+    /// Whether something may have changed since the last look.
+    is_stale: bool,
 }
 
 struct Found {
@@ -52,68 +59,138 @@ pub(super) enum Look {
 
 impl Strays {
     pub(super) fn new(run_ids: RunIds) -> Strays {
-        Strays { run_ids, watched: BTreeMap::new(), is_stale: false, is_blind: false }
+        let (identified, awaited) = (HashMap::new(), HashMap::new());
+        Strays { run_ids, watched: BTreeMap::new(), identified, awaited, is_blind: false }
     }
 
-    /// From now on [`Strays::look`] is about this run, too.
-    pub(super) fn watch(&mut self, run: Run, spared_group: Option<u32>) {
-        self.watched.insert(run, Watch { spared_group, found: HashMap::new() });
-        self.is_stale = true;
+    /// From now on [`Strays::look`] is about this run and those before it, too.
+    pub(super) fn watch(&mut self, run: Run, spares_groups: bool) {
+        let watch = Watch { spares_groups, found: HashMap::new(), is_stale: true };
+        self.watched.insert(run, watch);
     }
 
     /// A child, of whatever kind, was reaped.
-    pub(super) fn note_reaped(&mut self) {
-        self.is_stale = true;
+    pub(super) fn note_reaped(&mut self, pid: u32) {
+        self.identified.remove(&pid);
+        let waits_for_it = self.awaited.remove(&pid).and_then(|run| self.watched.get_mut(&run));
+        if let Some(watch) = waits_for_it {
+            watch.is_stale = true;
+        }
+    }
+
+    /// Whether [`Strays::look`] may have news. While no look is possible the loop is not to turn for it: there
+    /// are other events, and deadlines of those who wait.
+    pub(super) fn has_to_look(&self) -> bool {
+        !self.is_blind && self.has_stale()
+    }
+
+    fn has_stale(&self) -> bool {
+        self.watched.values().any(|watch| watch.is_stale)
     }
 
     /// What there is of each run that is watched, if that may be something else than the last time. Those
     /// of which nothing is left are watched no more. `is_leader` knows the children that were spawned.
-    pub(super) fn look(&mut self, is_leader: impl Fn(u32) -> bool) -> Vec<(Run, Look)> {
-        if self.watched.is_empty() || !std::mem::take(&mut self.is_stale) {
+    pub(super) fn look(&mut self, groups: &LeftGroups, is_leader: impl Fn(u32) -> bool) -> Vec<(Run, Look)> {
+        if !self.has_stale() {
             return Vec::new();
         }
-        let mut alive = match self.find(is_leader) {
-            Ok(alive) => alive,
-            Err(error) => {
-                // Who cannot be looked for is not gone; the next turn looks again.
-                self.is_stale = true;
-                if !std::mem::replace(&mut self.is_blind, true) {
-                    log::warn!(
-                        "processes that programs have left cannot be looked for: {error}; it is tried again"
-                    );
-                }
-                return Vec::new();
-            }
+        let there = self.find(groups, is_leader);
+        let Some(there) = self.unless_blind(there) else {
+            // Who cannot be looked for is not gone: all of them stay stale, and the next turn looks again.
+            return Vec::new();
         };
-        self.is_blind = false;
-        let watched = &mut self.watched;
-        let looks =
-            watched.iter_mut().map(|(run, watch)| (*run, watch.take(alive.remove(run).unwrap_or_default())));
-        let looks: Vec<(Run, Look)> = looks.collect();
-        for (run, look) in &looks {
-            if *look == Look::None {
-                watched.remove(run);
+        let mut looks = Vec::new();
+        for (run, there) in there {
+            let Some(watch) = self.watched.get_mut(&run) else { continue };
+            self.awaited.extend(there.iter().map(|(pid, _)| (*pid, run)));
+            let look = watch.take(there);
+            if look == Look::None {
+                self.watched.remove(&run);
             }
+            looks.push((run, look));
         }
         looks
     }
 
-    /// The living processes of each run that is watched, other than its leader.
-    fn find(&self, is_leader: impl Fn(u32) -> bool) -> io::Result<HashMap<Run, HashMap<u32, Stat>>> {
-        let mut adopted = proc_fs::children(std::process::id())?;
-        adopted.retain(|pid| !is_leader(*pid));
-        let by_name: HashMap<String, Run> = match adopted.is_empty() {
-            true => HashMap::new(),
-            false => self.watched.keys().map(|run| (self.run_ids.of(*run), *run)).collect(),
-        };
-        let mut alive: HashMap<Run, HashMap<u32, Stat>> = HashMap::new();
-        for pid in adopted {
-            let name = proc_fs::variable(pid, VARIABLE)?;
-            if let Some(run) = name.and_then(|name| by_name.get(&name).copied()) {
-                gather(pid, alive.entry(run).or_default())?;
+    /// The living strays of each run whose watch is stale.
+    fn find(
+        &mut self,
+        groups: &LeftGroups,
+        is_leader: impl Fn(u32) -> bool,
+    ) -> io::Result<BTreeMap<Run, Vec<(u32, Stat)>>> {
+        let stale = self.watched.iter().filter(|(_, watch)| watch.is_stale);
+        let stale: HashMap<Key, (Run, bool)> =
+            stale.map(|(run, watch)| (run.instance, (*run, watch.spares_groups))).collect();
+        let mut alive: HashMap<Run, HashSet<u32>> = HashMap::new();
+        for (pid, run) in self.adopted(is_leader)? {
+            if let Some((run, _)) = stale.get(&run.instance) {
+                gather(pid, alive.entry(*run).or_default())?;
             }
         }
-        Ok(alive)
+        let mut found = BTreeMap::new();
+        for (run, spares_groups) in stale.into_values() {
+            let mut there = living(alive.remove(&run).unwrap_or_default())?;
+            there.retain(|(_, stat)| !(spares_groups && groups.is_of(stat.group, run.instance)));
+            found.insert(run, there);
+        }
+        Ok(found)
+    }
+
+    /// All that runs have left behind, whoever waits for it.
+    pub(super) fn survey(&mut self, groups: &LeftGroups, is_leader: impl Fn(u32) -> bool) -> Vec<Leftover> {
+        let left = self.find_left(groups, is_leader);
+        self.unless_blind(left).unwrap_or_default()
+    }
+
+    fn find_left(
+        &mut self,
+        groups: &LeftGroups,
+        is_leader: impl Fn(u32) -> bool,
+    ) -> io::Result<Vec<Leftover>> {
+        let mut found: BTreeMap<Run, HashSet<u32>> = BTreeMap::new();
+        for (pid, run) in self.adopted(is_leader)? {
+            gather(pid, found.entry(run).or_default())?;
+        }
+        let mut left = Vec::new();
+        for (run, pids) in found {
+            let (mut group, mut strays) = (0, 0);
+            for (_, stat) in living(pids)? {
+                let is_of_group = groups.is_of(stat.group, run.instance);
+                *(if is_of_group { &mut group } else { &mut strays }) += 1;
+            }
+            left.push(Leftover { run, group, strays });
+        }
+        left.retain(|left| left.group + left.strays > 0);
+        Ok(left)
+    }
+
+    /// What was found, unless no look was possible, which is told once.
+    fn unless_blind<T>(&mut self, found: io::Result<T>) -> Option<T> {
+        let was_blind = std::mem::replace(&mut self.is_blind, found.is_err());
+        if let Err(error) = &found
+            && !was_blind
+        {
+            log::warn!("processes that programs have left cannot be looked for: {error}; it is tried again");
+        }
+        found.ok()
+    }
+
+    /// Our children that we have not spawned, as far as they tell which run they come from.
+    fn adopted(&mut self, is_leader: impl Fn(u32) -> bool) -> io::Result<Vec<(u32, Run)>> {
+        let Strays { run_ids, identified, .. } = self;
+        let mut adopted = Vec::new();
+        for pid in proc_fs::children(std::process::id())? {
+            let run = match identified.get(&pid) {
+                Some(run) => Some(*run),
+                None if is_leader(pid) => None,
+                None => proc_fs::variable(pid, VARIABLE)?.and_then(|name| run_ids.parse(&name)),
+            };
+            if let Some(run) = run {
+                identified.insert(pid, run);
+                adopted.push((pid, run));
+            }
+        }
+        Ok(adopted)
     }
 
     /// Sends a signal to the strays of a run that were found. Everything but SIGKILL and SIGCONT is sent
@@ -138,16 +215,11 @@ impl Strays {
 }
 
 impl Watch {
-    fn take(&mut self, alive: HashMap<u32, Stat>) -> Look {
+    fn take(&mut self, alive: Vec<(u32, Stat)>) -> Look {
+        self.is_stale = false;
         let mut there = HashMap::new();
         let mut new = 0;
         for (pid, stat) in alive {
-            if matches!(stat.state, 'Z' | 'X') {
-                continue;
-            }
-            if self.spared_group == Some(stat.group) {
-                continue;
-            }
             let known = self.found.remove(&pid).filter(|found| found.birth == stat.birth);
             new += u32::from(known.is_none());
             there.insert(pid, known.unwrap_or(Found { birth: stat.birth, asked: None }));
@@ -161,15 +233,23 @@ impl Watch {
     }
 }
 
+/// What there is to know of those of these processes that have not ended.
+fn living(pids: HashSet<u32>) -> io::Result<Vec<(u32, Stat)>> {
+    let mut living = Vec::new();
+    for pid in pids {
+        let stat = proc_fs::stat(pid)?.filter(|stat| !matches!(stat.state, 'Z' | 'X'));
+        living.extend(stat.map(|stat| (pid, stat)));
+    }
+    Ok(living)
+}
+
 /// A process and all that descends from it: what a stray starts is of its run, whatever it has done to
 /// its environment.
-fn gather(pid: u32, into: &mut HashMap<u32, Stat>) -> io::Result<()> {
+fn gather(pid: u32, into: &mut HashSet<u32>) -> io::Result<()> {
     let mut open = vec![pid];
-    let mut seen = HashSet::new();
     while let Some(pid) = open.pop() {
-        if seen.insert(pid) {
+        if into.insert(pid) {
             open.extend(proc_fs::children(pid)?);
-            into.extend(proc_fs::stat(pid)?.map(|stat| (pid, stat)));
         }
     }
     Ok(())

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use nix::libc;
 
+use super::left_groups::{LeftGroups, is_gone};
 use super::run_id::RunIds;
 use super::strays::{Look, Strays};
 use crate::signal::Signal;
 use crate::slots::Key;
-use crate::supervisor::{ExitStatus, Remains, Run, Scope};
+use crate::supervisor::{ExitStatus, Leftover, Remains, Run, Scope};
 use crate::time::Time;
 
 /// Processes that we started and have not reaped, and groups that are to be seen gone.
@@ -23,6 +24,8 @@ pub(crate) struct Processes {
     leaders: HashMap<u32, Leader>,
     /// Groups whose leader is reaped, by their id.
     groups: HashMap<u32, (Run, Remains)>,
+    /// Those that have outlived their leaders, whoever waits for them.
+    left_groups: LeftGroups,
     strays: Strays,
     /// Commands that are run on the side, by pid.
     helpers: HashMap<u32, Helper>,
@@ -78,6 +81,7 @@ impl Processes {
         Processes {
             leaders: HashMap::new(),
             groups: HashMap::new(),
+            left_groups: LeftGroups::default(),
             strays: Strays::new(run_ids),
             helpers: HashMap::new(),
             ended_helpers: Vec::new(),
@@ -133,10 +137,13 @@ impl Processes {
                 self.reap_at = None;
                 return None;
             }
-            self.strays.note_reaped();
+            self.strays.note_reaped(pid);
             let Some(status) = decode(status) else { continue };
             match self.leaders.remove(&pid) {
-                Some(Leader { run, pipes }) => return Some(Reaped { pid, run, status, pipes }),
+                Some(Leader { run, pipes }) => {
+                    self.left_groups.note(pid, run.instance);
+                    return Some(Reaped { pid, run, status, pipes });
+                }
                 None if self.helpers.contains_key(&pid) => self.end_helper(pid, status),
                 None => log::debug!("reaped pid {pid}, an orphan of a program: {status}"),
             }
@@ -199,8 +206,25 @@ impl Processes {
         if remains.group {
             self.groups.insert(pid, (run, remains));
         } else {
-            self.strays.watch(run, Some(pid));
+            self.strays.watch(run, true);
         }
+    }
+
+    /// From now on [`Processes::look_at_remains`] tells what becomes of what the runs of an instance have
+    /// left behind, the groups that they have led only if they count.
+    pub(crate) fn sweep(&mut self, run: Run, groups: bool) {
+        self.strays.watch(run, !groups);
+    }
+
+    /// Whether [`Processes::look_at_remains`] has something to look for that nobody's end will tell of.
+    pub(crate) fn has_to_look(&self) -> bool {
+        self.strays.has_to_look()
+    }
+
+    /// All that runs have left behind, as far as it lives.
+    pub(crate) fn survey(&mut self) -> Vec<Leftover> {
+        let Processes { leaders, strays, left_groups, .. } = self;
+        strays.survey(left_groups, |pid| leaders.contains_key(&pid))
     }
 
     /// News of the groups and strays that are watched; an end is told once. Ask after every reaping.
@@ -209,18 +233,17 @@ impl Processes {
         if !self.groups.is_empty() {
             for (_, (run, remains)) in self.groups.extract_if(|pid, _| is_gone(*pid)) {
                 match remains.strays {
-                    true => self.strays.watch(run, None),
+                    true => self.strays.watch(run, false),
                     false => left.push(Left::Nothing(run)),
                 }
             }
         }
-        let Processes { leaders, strays, .. } = self;
-        left.extend(strays.look(|pid| leaders.contains_key(&pid)).into_iter().filter_map(|(run, look)| {
-            match look {
-                Look::None => Some(Left::Nothing(run)),
-                Look::New(count) => Some(Left::Strays { run, count }),
-                Look::Same => None,
-            }
+        let Processes { leaders, strays, left_groups, .. } = self;
+        let looks = strays.look(left_groups, |pid| leaders.contains_key(&pid));
+        left.extend(looks.into_iter().filter_map(|(run, look)| match look {
+            Look::None => Some(Left::Nothing(run)),
+            Look::New(count) => Some(Left::Strays { run, count }),
+            Look::Same => None,
         }));
         left
     }
@@ -248,14 +271,6 @@ impl Processes {
 fn kill_group(pid: u32) {
     // SAFETY: kill(2) touches no memory of ours. That there is nobody left is fine.
     unsafe { libc::kill(-pid.cast_signed(), libc::SIGKILL) };
-}
-
-/// Whether a group has no member any more.
-fn is_gone(group: u32) -> bool {
-    // SAFETY: signal 0 only asks whether anybody is there.
-    let is_there = unsafe { libc::kill(-group.cast_signed(), 0) } == 0
-        || io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH);
-    !is_there
 }
 
 /// What waitpid(2) reported, if it was an end.
