@@ -104,7 +104,7 @@ fn a_flood_without_the_line_harms_nobody_and_the_line_is_found_in_it() {
     let site = Site::new("");
     site.write(
         "speak.sh",
-        "head -c 300000000 /dev/zero | tr '\\0' x; echo; yes 'not it' | head -n 200000; echo ready; exec sleep 1000",
+        "head -c 10000000 /dev/zero | tr '\\0' x; echo; yes 'not it' | head -n 20000; echo ready; exec sleep 1000",
     );
     site.configure(
         "  w: {cmd: sh speak.sh, stdout: none, starttime: 0, readiness: {log: '^(r|re|read)+y$'}}\n  other: {cmd: sleep 1000, starttime: 0}",
@@ -118,7 +118,7 @@ fn a_flood_without_the_line_harms_nobody_and_the_line_is_found_in_it() {
 #[test]
 fn once_it_is_ready_nothing_is_looked_at_any_more() {
     let running = speaking(
-        "echo ready; yes 'ready and ready again' | head -n 3000000; touch over; exec sleep 1000",
+        "echo ready; yes 'ready and ready again' | head -n 300000; touch over; exec sleep 1000",
         "ready",
         "    stdout: none",
     )
