@@ -19,6 +19,8 @@ pub struct Policy {
     pub has_strays: bool,
     /// Whether `scale` is given, to 1 and 2.
     pub scales: bool,
+    /// How many orders are open at a time, at most.
+    pub orders_max: usize,
 }
 
 const PLAIN: Policy = Policy {
@@ -29,11 +31,20 @@ const PLAIN: Policy = Policy {
     ends_count: false,
     has_strays: false,
     scales: false,
+    orders_max: 1,
 };
 
 /// Neither restart_delay together with anything that keeps the age of an end (kill_strays: always,
 /// liveness), nor jitter: what the canonical form leaves out must not matter.
-pub const POLICIES: [Policy; 8] = [
+pub const POLICIES: [Policy; 9] = [
+    Policy {
+        // A single instance, so that several orders at a time are to be borne: what comes while a stop or a
+        // restart is under way.
+        name: "orders",
+        programs: "w: {cmd: x, starttime: 1, stoptime: 1, startretries: 1}",
+        orders_max: 2,
+        ..PLAIN
+    },
     Policy {
         name: "plain",
         programs: "w: {cmd: x, numprocs: 2, starttime: 1, stoptime: 1, startretries: 1}",
