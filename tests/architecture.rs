@@ -137,6 +137,7 @@ const ROOMS: &[Room] = &[
             "crate::slots",
             "crate::supervisor",
             "crate::time",
+            "crate::timers",
             "crate::view",
         ],
     },

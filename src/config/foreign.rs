@@ -2,8 +2,7 @@
 //! fast fingers.
 
 /// Keys of programs that the documentation names and this version does not have yet.
-pub(super) const PROGRAM_LATER: &[&str] =
-    &["max_age", "max_age_jitter", "max_memory", "initgroups", "uid", "gid"];
+pub(super) const PROGRAM_LATER: &[&str] = &["initgroups", "uid", "gid"];
 
 /// The same for the `taskmaster:` section.
 pub(super) const SUPERVISOR_LATER: &[&str] = &[];

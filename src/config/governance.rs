@@ -6,6 +6,7 @@ use super::dependencies::Dependency;
 use super::document::Node;
 use super::field::Field;
 use super::probes::ProbeSpec;
+use super::recycle::Recycle;
 use super::schedule::Schedule;
 use super::schema::{Applies, Key};
 use super::{parse, values};
@@ -70,6 +71,8 @@ pub struct Governance {
     pub liveness: Option<ProbeSpec>,
     /// The time between the starts of two instances.
     pub start_interval: Duration,
+    /// What an instance may have before it is recycled.
+    pub recycle: Recycle,
     /// The times at which it starts.
     pub schedule: Option<Schedule>,
 }
@@ -85,6 +88,7 @@ impl Default for Governance {
             readiness: None,
             liveness: None,
             start_interval: Duration::ZERO,
+            recycle: Recycle::default(),
             schedule: None,
         }
     }

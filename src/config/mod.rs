@@ -9,7 +9,7 @@
 //!   `field`: a place in the tree; `foreign`: keys from elsewhere
 //! - `diff`: two configurations to what leads from one to the other
 //! - `probes`: checks of instances; `pattern`: regular expressions in them
-//! - `storm`: the pace of restarts when very many end together
+//! - `recycle`: what is too old or too large; `storm`: the pace of restarts when very many end together
 //! - `schedule`: cron expressions; `zone`: where the clock is changed twice a year
 //! - `hooks`: who is told of events
 //! - `identity`: users, limits, environment files, and how they are looked up
@@ -28,6 +28,7 @@ mod identity;
 mod parse;
 mod pattern;
 mod probes;
+mod recycle;
 mod schedule;
 mod schema;
 mod spec;
@@ -47,6 +48,7 @@ pub use identity::{Identity, LIMITS, Limit, OnCrash, Range, Surroundings, User};
 pub use parse::{parse, parse_in};
 pub use pattern::Pattern;
 pub use probes::{Check, ProbeSpec, Url, address};
+pub use recycle::Recycle;
 pub use schedule::Schedule;
 pub use schema::{Applies, Key, PROGRAM_KEYS, SUPERVISOR_KEYS};
 pub use spec::{

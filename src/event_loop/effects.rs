@@ -9,6 +9,7 @@ use crate::io::output::{LogRules, Stream, Voice};
 use crate::lines::Style;
 use crate::slots::Key;
 use crate::supervisor::{Action, Ending, Event, Program, Spawn, State};
+use crate::view::why;
 
 /// The log files of one process, open.
 #[derive(Default)]
@@ -46,6 +47,7 @@ impl EventLoop {
                     self.service_manager.mark_stale();
                     self.note_change(instance, from, to);
                     self.note_for_probes(instance, from, to);
+                    self.note_for_memory(instance, from, to);
                     self.note_for_hooks(instance, to);
                 }
                 Action::Note { text, subject } => self.note(&text, subject),
@@ -208,7 +210,12 @@ impl EventLoop {
                     "{name}: SIGKILL has no effect on it: blocked in the kernel, or traced; it is tried again"
                 );
             }
-            State::Starting(_) | State::Stopping(_) => log::debug!("{name}: {from} -> {to}"),
+            State::Starting(_) | State::Stopping(_) => {
+                match why::recycled(instance, instance.incarnation()).filter(|_| from == State::Running) {
+                    Some(reason) => log::info!("{name}: recycled, as {reason}"),
+                    None => log::debug!("{name}: {from} -> {to}"),
+                }
+            }
         }
     }
 }

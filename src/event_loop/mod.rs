@@ -19,6 +19,7 @@ mod hooks;
 mod http;
 mod last_resort;
 mod measure;
+mod memory;
 mod news;
 mod probes;
 mod reload;
@@ -50,7 +51,7 @@ use crate::io::http::Server;
 use crate::io::journal::Journal;
 use crate::io::output::Pipes;
 use crate::io::probe::Prober;
-use crate::io::process::{FileLimit, Launcher, OutOfMemory, Processes, RunIds, Usages};
+use crate::io::process::{FileLimit, Launcher, MemoryWatch, OutOfMemory, Processes, RunIds, Usages};
 use crate::io::service_manager::ServiceManager;
 use crate::io::signals::{Notice, Signals};
 use crate::io::token::Source;
@@ -116,6 +117,7 @@ pub(crate) struct EventLoop {
     /// Whether children have ended that are not reaped yet.
     has_unreaped: bool,
     prober: Prober,
+    memory: MemoryWatch,
     hooks: Hooks,
     agenda: Agenda,
     wall_clock: WallClock,
@@ -168,6 +170,7 @@ impl EventLoop {
             processes: Processes::new(run_ids),
             has_unreaped: false,
             prober: Prober::default(),
+            memory: MemoryWatch::default(),
             hooks: Hooks::new(&spec.on_event),
             agenda: Agenda::default(),
             wall_clock: WallClock::default(),
@@ -243,6 +246,7 @@ impl EventLoop {
             self.watchers.next_deadline(),
             self.pipes.next_deadline(),
             self.prober.next_deadline(),
+            self.memory.next_deadline(),
             self.hooks.next_deadline(),
             self.news.next_deadline(),
             self.console.next_deadline(),
@@ -323,6 +327,7 @@ impl EventLoop {
             }
         }
         self.serve_probes();
+        self.read_memory();
         self.serve_hooks();
         self.answer_http();
         self.pipes.pump(self.poll.registry());

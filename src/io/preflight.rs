@@ -1,21 +1,18 @@
 //! What is wrong with the world, rather than with the text of a configuration: told by `check`, and
 //! logged by `run`, which goes on all the same. One program that cannot start harms no other.
 
-use std::collections::{HashMap, HashSet};
+mod limits;
+
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::{AccessFlags, Uid, access};
 
 use super::program_path::find_program;
 use crate::config::{Config, HookAction, Output, ProgramSpec, Rotation};
-
-/// Descriptors beyond pipes and child logs: standard streams, poll, signals, our log, the dashboard
-/// and its connections, and room for spawning.
-const RESERVED_DESCRIPTORS: u64 = 160;
 
 /// Everything worth a warning, one line each.
 pub(crate) fn inspect(config: &Config, file: &Path) -> Vec<String> {
@@ -35,8 +32,7 @@ pub(crate) fn inspect(config: &Config, file: &Path) -> Vec<String> {
     }
     warnings.extend(log_trouble("taskmaster", &config.supervisor.logfile));
     warnings.extend(rotation_trouble(config));
-    let limit = getrlimit(Resource::RLIMIT_NOFILE);
-    warnings.extend(limit.ok().and_then(|(_, hard)| descriptor_trouble(config, hard)));
+    warnings.extend(limits::trouble(config));
     // Names in them come from the file, and terminals obey what `"\e"` makes there.
     warnings.into_iter().map(|warning| warning.replace(char::is_control, "\u{fffd}")).collect()
 }
@@ -176,29 +172,6 @@ fn writable_by_others(file: &Path) -> Option<String> {
     })
 }
 
-fn descriptor_trouble(config: &Config, hard_limit: u64) -> Option<String> {
-    let mut pipes = 0;
-    let mut files = HashSet::new();
-    let outputs =
-        config.programs.iter().flat_map(|program| [(program, &program.stdout), (program, &program.stderr)]);
-    for (program, output) in outputs {
-        let Output::File(path) = output else { continue };
-        pipes += u64::from(program.numprocs);
-        let path_of = |number| path.expand(&program.name, number);
-        let is_shared = path_of(0) == path_of(u32::MAX);
-        let distinct = if is_shared { program.numprocs.min(1) } else { program.numprocs };
-        files.extend((0..distinct).map(path_of));
-    }
-    let needed = pipes + files.len() as u64 + RESERVED_DESCRIPTORS;
-    (needed > hard_limit).then(|| {
-        format!(
-            "{needed} file descriptors are needed ({pipes} pipes, {} log files, {RESERVED_DESCRIPTORS} others) but the \
-             hard limit is {hard_limit}; `stderr: stdout` or `none` saves one for each instance",
-            files.len()
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,36 +226,5 @@ mod tests {
         assert_eq!(told(linked).len(), 1);
         let absent = "  a: {cmd: sh, numprocs: 0, stdout: x}\n  b: {cmd: sh, stdout: y, stdout_backups: 3}\n";
         assert_eq!(told(absent), [""; 0]);
-    }
-
-    #[test]
-    fn descriptors_are_counted_as_they_will_be_used() {
-        let needed = |programs: &str| {
-            let config = config(Path::new("/srv"), programs);
-            let said = descriptor_trouble(&config, 0).unwrap();
-            said.split(" but ").next().unwrap().to_owned()
-        };
-        let two_files = needed("  a: {cmd: run, numprocs: 10}\n");
-        assert_eq!(two_files, "182 file descriptors are needed (20 pipes, 2 log files, 160 others)");
-        let own_files = needed("  a: {cmd: run, numprocs: 10, stdout: 'l{process_num}', stderr: stdout}\n");
-        assert_eq!(own_files, "180 file descriptors are needed (10 pipes, 10 log files, 160 others)");
-        let shared =
-            needed("  a: {cmd: run, stdout: l, stderr: l}\n  b: {cmd: run, stdout: ./l, stderr: none}\n");
-        assert_eq!(shared, "164 file descriptors are needed (3 pipes, 1 log files, 160 others)");
-        let none = needed(
-            "  a: {cmd: run, numprocs: 9, stdout: none, stderr: inherit}\n  b: {cmd: run, numprocs: 0}\n",
-        );
-        assert_eq!(none, "160 file descriptors are needed (0 pipes, 0 log files, 160 others)");
-    }
-
-    #[test]
-    fn the_hard_limit_is_enough_up_to_itself() {
-        let config = config(Path::new("/srv"), "  a: {cmd: run, numprocs: 10}\n");
-        assert_eq!(descriptor_trouble(&config, 182), None);
-        let trouble = descriptor_trouble(&config, 181).unwrap();
-        assert!(
-            trouble
-                .ends_with("the hard limit is 181; `stderr: stdout` or `none` saves one for each instance")
-        );
     }
 }

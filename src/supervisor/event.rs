@@ -95,6 +95,13 @@ pub enum Event {
         /// The run whose leader led it.
         run: Run,
     },
+    /// So much memory does a running process use that may not use very much.
+    Measured {
+        /// Which process.
+        run: Run,
+        /// Its resident bytes.
+        resident: u64,
+    },
     /// The answer to [`Survey`](super::Action::Survey). It may be given unasked.
     Surveyed {
         /// Of every run that has left processes, how many.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::black_box::BlackBox;
 use super::earlier::Earlier;
 use super::health::{Health, Illness};
-use super::{ExitStatus, Goal, PastRun, State};
+use super::{ExitStatus, Goal, PastRun, Renewal, State};
 use crate::config::{Autorestart, ProgramSpec};
 use crate::time::Time;
 
@@ -41,6 +41,8 @@ pub struct Instance {
     pub(super) health: Option<Box<Health>>,
     /// The last end that a check has brought.
     pub(super) illness: Option<Box<Illness>>,
+    /// Why it was recycled last.
+    pub(super) renewal: Option<Box<Renewal>>,
     pub(super) process: Option<Process>,
     /// Strays of the present or latest run, as far as they were found.
     pub(super) strays: u32,
@@ -90,6 +92,8 @@ pub(super) enum Outcome {
     Succeeded,
     /// It was ended because a check of its liveness failed.
     Ill,
+    /// It was ended because of its age or its size.
+    Recycled,
 }
 
 impl Instance {
@@ -110,6 +114,7 @@ impl Instance {
             stop_rules: None,
             health: None,
             illness: None,
+            renewal: None,
             process: None,
             strays: 0,
             earlier: Earlier::Nothing,

@@ -228,6 +228,7 @@ impl Supervisor {
         let Some(instance) = self.instances.get(key) else { return };
         match instance.state {
             State::Starting(Launch::Alive) => self.enter_running(key),
+            State::Running => self.age_reached(key),
             State::Backoff => self.queue_spawn(key),
             State::Starting(Launch::Delayed) => self.turn_has_come(key),
             State::Stopping(Ending::Terminating) => self.kill(key, Ending::Killing),
@@ -235,7 +236,6 @@ impl Supervisor {
             // These have no deadline.
             State::Stopped
             | State::Starting(Launch::Held | Launch::Queued | Launch::Requested)
-            | State::Running
             | State::Stopping(Ending::Held | Ending::Unborn)
             | State::Exited
             | State::Fatal => {}
@@ -250,7 +250,8 @@ impl Supervisor {
             let announced = instance.health.take().filter(|_| spec.awaited_line().is_some());
             instance.health = announced.or_else(|| Health::new(&spec));
         }
-        self.enter(key, State::Running, None);
+        let end_of_age = self.end_of_age(key);
+        self.enter(key, State::Running, end_of_age);
     }
 
     /// Asks the process to end: stopsignal, then CONT, because a stopped process (SIGSTOP, a

@@ -10,7 +10,7 @@
 //! - `remains`: what a process leaves behind when it ends; `earlier`: the same of runs long ended
 //! - `calendar`: programs that start at certain times
 //! - `orders`: commands to wishes; `requests`: commands that wait; `rolling`: restarts a few at a time;
-//!   `storms`: restarts of very many at once;
+//!   `recycling`: of what is old or large; `storms`: restarts of very many at once;
 //!   `reload`: another configuration;
 //!   `shutdown`: the way out
 //!
@@ -32,6 +32,7 @@ mod health;
 mod instance;
 mod lifecycle;
 mod orders;
+mod recycling;
 mod reload;
 mod remains;
 mod requests;
@@ -47,6 +48,7 @@ pub use dependencies::Blocker;
 pub use event::{Event, ExitStatus, Leftover, Run};
 pub use health::{Illness, Probe};
 pub use instance::{Instance, Surrender, is_expected, too_many_restarts};
+pub use recycling::{Excess, Renewal};
 pub use state::{Ending, Goal, Launch, State};
 
 use std::collections::{BTreeMap, VecDeque};
@@ -60,6 +62,7 @@ use calendar::Calendar;
 use dependencies::Rank;
 use dice::Dice;
 use earlier::Errand;
+use recycling::Recycling;
 use requests::{Requests, verdict};
 use rolling::Rolls;
 use shutdown::Phase;
@@ -82,6 +85,7 @@ pub struct Supervisor {
     /// What waits until it is known what earlier runs have left behind.
     waiting: VecDeque<Errand>,
     rolls: Rolls,
+    recycling: Recycling,
     storms: Storms,
     phase: Phase,
     /// The instance whose failure ends everything.
@@ -162,6 +166,7 @@ impl Supervisor {
             requests: Requests::default(),
             waiting: VecDeque::new(),
             rolls: Rolls::default(),
+            recycling: Recycling::default(),
             storms: Storms::new(config.supervisor.restart_storm),
             phase: Phase::Supervising,
             failure: None,
@@ -187,6 +192,7 @@ impl Supervisor {
             Event::Exited { run, status } => self.exited(run, status),
             Event::StraysFound { run, count } => self.strays_found(run, count),
             Event::GroupGone { run } => self.group_gone(run),
+            Event::Measured { run, resident } => self.measured(run, resident),
             Event::Surveyed { found } => self.surveyed(&found),
             Event::Probed { run, probe, outcome } => self.probed(run, probe, outcome),
             Event::Planned { program, next } => self.planned(&program, next),
@@ -201,6 +207,7 @@ impl Supervisor {
             return;
         }
         self.advance_rolls();
+        self.advance_recycling();
         self.advance_held();
         self.advance_storms();
         self.advance_shutdown();
@@ -283,7 +290,7 @@ impl Supervisor {
         self.instances.get(key)
     }
 
-    /// The instance's one deadline: the end of its starttime, of its wait or of its stoptime.
+    /// The instance's one deadline: the end of its starttime, of its wait, of its stoptime or of its age.
     pub fn deadline(&self, key: Key) -> Option<Time> {
         self.timers.get(key.index())
     }

@@ -54,6 +54,7 @@ impl Supervisor {
             Outcome::FailedStart => self.start_failed(key),
             Outcome::Ran(status) => self.run_ended(key, status),
             Outcome::Ill => self.ended_ill(key),
+            Outcome::Recycled => self.ended_recycled(key),
             Outcome::Succeeded => {
                 if let Some(instance) = self.instances.get_mut(key) {
                     instance.failures = 0;

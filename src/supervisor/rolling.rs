@@ -64,6 +64,13 @@ enum Fate {
 }
 
 impl Rolls {
+    /// All that are to be restarted, or are.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
+        self.0
+            .iter()
+            .flat_map(|roll| roll.pending.iter().copied().chain(roll.current.iter().map(|member| member.key)))
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Time> {
         self.0.iter().filter_map(|roll| roll.deadline).min()
     }

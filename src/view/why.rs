@@ -8,7 +8,7 @@ use super::table::clock;
 use crate::config::Kind;
 use crate::slots::Key;
 use crate::supervisor::{
-    ExitStatus, Goal, Instance, PastRun, Program, State, Supervisor, Surrender, is_expected,
+    Excess, ExitStatus, Goal, Instance, PastRun, Program, State, Supervisor, Surrender, is_expected,
     too_many_restarts,
 };
 use crate::time::Time;
@@ -94,6 +94,17 @@ pub fn render(supervisor: &Supervisor, key: Key, moment: Moment, evidence: &[Evi
     lines
 }
 
+/// Why a process of the instance was, or is being, recycled, if it was: `it had run for 1:00:00 (max_age)`.
+pub fn recycled(instance: &Instance, incarnation: u32) -> Option<String> {
+    let renewal = instance.renewal().filter(|renewal| renewal.incarnation == incarnation)?;
+    Some(match renewal.excess {
+        Excess::Age(age) => format!("it had run for {} (max_age)", life(age)),
+        Excess::Memory(bytes) => {
+            format!("{:.1} MB of it were in memory (max_memory)", bytes as f64 / f64::from(1 << 20))
+        }
+    })
+}
+
 /// `it ended unexpectedly (exit code 3) after 2.5 s`.
 fn ending(instance: &Instance, program: &Program, run: &PastRun, evidence: Option<&Evidence>) -> String {
     let spec = program.spec();
@@ -113,6 +124,10 @@ fn ending(instance: &Instance, program: &Program, run: &PastRun, evidence: Optio
             let (failures, reason) = instance.illness().map_or((0, ""), |it| (it.failures, &*it.reason));
             let times = if failures == 1 { String::new() } else { format!(" {failures} times in a row") };
             format!("its liveness check failed{times}: {reason}")
+        }
+        State::Stopping(_) if recycled(instance, run.incarnation).is_some() => {
+            let reason = recycled(instance, run.incarnation).unwrap_or_default();
+            format!("it was recycled, as {reason}")
         }
         State::Stopping(_) => match run.status {
             ExitStatus::Code(_) => format!("it ended as it was asked to ({how})"),
@@ -156,6 +171,10 @@ fn cause(instance: &Instance, program: &Program, moment: Moment, ending: Option<
             let parts = [since, before];
             let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|it| !it.is_empty()).collect();
             if parts.is_empty() { "it was told to start".to_owned() } else { parts.join("; ") }
+        }
+        State::Stopping(_) if recycled(instance, instance.incarnation()).is_some() => {
+            let reason = recycled(instance, instance.incarnation()).unwrap_or_default();
+            format!("it is recycled, as {reason}")
         }
         State::Stopping(_) if instance.goal() == Goal::Up => "it was told to restart".to_owned(),
         State::Stopping(_) => "it was told to stop".to_owned(),

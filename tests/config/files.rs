@@ -226,7 +226,10 @@ fn more_descriptors_than_there_can_be_are_a_warning() {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n 1000; exec \"$0\" check", env!("CARGO_BIN_EXE_taskmaster")]);
     let output = command.current_dir(directory.path()).output().unwrap();
-    assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"
+    let said = String::from_utf8(output.stdout).unwrap();
+    // What else is too small for so many differs from machine to machine: processes, pages for pipes.
+    let said: Vec<&str> = said.lines().filter(|line| !line.contains(" are needed, ")).collect();
+    assert_snapshot!(said.join("\n"), @"
     config.yaml: valid, 1 program, 50000 instances
     warning: 100162 file descriptors are needed (100000 pipes, 2 log files, 160 others) but the hard limit is 1000; `stderr: stdout` or `none` saves one for each instance
     ");

@@ -499,6 +499,9 @@ fn every_key_reaches_its_own_value() {
             // It is meant to end, and not to start before its time.
             (spec.governance.kind, spec.autostart) = (Kind::Oneshot, false);
         }),
+        ("max_age: 2m", |spec| spec.governance.recycle.max_age = Duration::from_secs(120)),
+        ("max_age_jitter: 3", |spec| spec.governance.recycle.max_age_jitter = Duration::from_secs(3)),
+        ("max_memory: 2KB", |spec| spec.governance.recycle.max_memory = 2048),
         ("exit_on_failure: true", |spec| spec.governance.exit_on_failure = true),
     ];
     for (line, change) in cases {

@@ -510,11 +510,7 @@ impl<'s> World<'s> {
         for key in self.keys() {
             let goal = self.core.instance(key).map(Instance::goal);
             if let Some(facts) = self.facts.get_mut(&key).filter(|_| !self.is_leaving) {
-                let before = facts.wish;
                 facts.wish = goal.map(|goal| goal == Goal::Up);
-                if facts.wish == Some(true) {
-                    facts.tries = if before == facts.wish { facts.tries.min(1) } else { 0 };
-                }
             }
         }
         for facts in self.facts.values_mut().filter(|facts| facts.wish == Some(true)) {
@@ -593,13 +589,14 @@ impl<'s> World<'s> {
                 }
             }
             Action::Changed { instance, from, to } => {
-                let is_running = to == State::Running;
+                // Proven, or begun anew after a stop.
+                let is_reset = matches!(to, State::Running | State::Stopped);
                 let facts = self.facts_of(instance)?;
                 let before = std::mem::replace(&mut facts.shown, to);
                 if to == State::Stopping(Ending::Held) && facts.body == Body::None {
                     facts.body = Body::Past;
                 }
-                if is_running {
+                if is_reset {
                     facts.tries = 0;
                 }
                 match before == from && from != to {

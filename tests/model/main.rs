@@ -9,6 +9,7 @@ mod governing;
 mod leaving;
 mod leftovers;
 mod orders;
+mod recycling;
 mod reloading;
 mod rolling;
 mod scene;

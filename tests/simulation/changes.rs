@@ -40,6 +40,7 @@ impl World<'_> {
             self.plan_schedules();
         }
         self.roll_on();
+        self.recycle_on();
         self.carry_out_and_compare()
     }
 
@@ -160,6 +161,7 @@ impl World<'_> {
         self.tell(Event::Order { request, order });
         self.meet_the_new(|_| !has_times);
         self.roll_on();
+        self.recycle_on();
         self.carry_out_and_compare()
     }
 

@@ -9,6 +9,7 @@ mod changes;
 mod kernel;
 mod programs;
 mod random;
+mod recycling;
 mod reference;
 mod rolling;
 mod schedules;

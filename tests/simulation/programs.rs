@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use taskmaster::config::{
     Autorestart, Check, Condition, Config, Dependency, Governance, KillStrays, Kind, ProbeSpec, ProgramSpec,
-    RestartDelay, RestartStorm, Source, SupervisorSpec, Template, parse,
+    Recycle, RestartDelay, RestartStorm, Source, SupervisorSpec, Template, parse,
 };
 use taskmaster::signal::Signal;
 use taskmaster::supervisor::ExitStatus;
@@ -124,8 +124,15 @@ fn draw_governance(random: &mut Random, autorestart: Autorestart) -> Governance 
         readiness: draw_probe(random),
         liveness: draw_probe(random),
         start_interval: Duration::ZERO,
+        recycle: draw_recycle(random),
         schedule: (may_end && random.percent(50)).then(|| draw_schedule(random)),
     }
+}
+
+fn draw_recycle(random: &mut Random) -> Recycle {
+    let max_age = random.pick(&[Duration::ZERO, Duration::ZERO, Duration::ZERO, 5 * SECOND]);
+    let max_memory = random.pick(&[0, 0, 1000]);
+    Recycle { max_age, max_age_jitter: Duration::ZERO, max_memory }
 }
 
 fn draw_probe(random: &mut Random) -> Option<ProbeSpec> {

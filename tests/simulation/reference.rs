@@ -61,6 +61,10 @@ pub struct Expected {
     rest: &'static str,
     /// The wait by restart_delay before the present or last try.
     last_wait: Option<Duration>,
+    /// When it will have run for long enough.
+    old_at: Option<Time>,
+    /// It is too old or too large, since then.
+    pub excess_since: Option<Time>,
     /// Its next process is one that nobody has asked for.
     pub by_itself: bool,
     /// How often it came back by itself after a run, since the last wish.
@@ -81,6 +85,7 @@ enum Outcome {
     Ran(ExitStatus),
     Done,
     Ill,
+    Recycled,
 }
 
 #[derive(Clone)]
@@ -131,6 +136,8 @@ impl Expected {
             tries: 0,
             rest: "STOPPED",
             last_wait: None,
+            old_at: None,
+            excess_since: None,
             by_itself: false,
             comebacks: 0,
             restarts: Vec::new(),
@@ -159,7 +166,8 @@ impl Expected {
     pub fn deadline(&self) -> Option<Time> {
         match (&self.ending, self.born) {
             (Some(ending), _) => (!self.is_handed_out && !self.waits_to_be_asked()).then_some(ending.due),
-            (None, Some(born)) => (!self.is_proven).then(|| born + self.spec.starttime),
+            (None, Some(_)) if self.is_proven => self.old_at,
+            (None, Some(born)) => Some(born + self.spec.starttime),
             (None, None) => self.retry_at,
         }
     }
@@ -480,6 +488,20 @@ impl Expected {
         }
     }
 
+    /// So many bytes of its process are in memory.
+    pub fn weighed(&mut self, now: Time, resident: u64) {
+        let most = self.spec.governance.recycle.max_memory;
+        if self.state() == "RUNNING" && most > 0 && resident > most {
+            self.excess_since.get_or_insert(now);
+        }
+    }
+
+    /// It ends, to begin anew.
+    pub fn told_to_recycle(&mut self, now: Time) {
+        (self.outcome, self.excess_since) = (Some(Outcome::Recycled), None);
+        self.end(now);
+    }
+
     /// A process is owed, and nothing but others, or a turn, is in its way.
     pub fn is_owed_a_process(&self) -> bool {
         self.is_queued
@@ -591,7 +613,10 @@ impl Expected {
     fn conclude(&mut self, now: Time, outcome: Outcome) {
         match outcome {
             Outcome::Failed => self.failed(now),
-            Outcome::Ill if !self.is_wanted => self.rest = "STOPPED",
+            Outcome::Ill | Outcome::Recycled if !self.is_wanted => self.rest = "STOPPED",
+            Outcome::Recycled => {
+                (self.is_queued, self.by_itself, self.comebacks) = (true, false, self.comebacks + 1);
+            }
             Outcome::Ill if self.spec.autorestart == Autorestart::Never => self.rest = "EXITED",
             Outcome::Ill => self.comes_again(now),
             Outcome::Ran(status) => self.ran(now, status),
@@ -603,6 +628,12 @@ impl Expected {
         if self.ending.is_none() {
             self.prove_if_due(now);
         }
+        if self.ending.is_none() && self.old_at.is_some_and(|at| at <= now && self.born.is_some()) {
+            self.old_at = None;
+            if !self.spec.governance.recycle.max_age.is_zero() {
+                self.excess_since.get_or_insert(now);
+            }
+        }
         if self.retry_at.is_some_and(|at| at <= now) {
             (self.retry_at, self.is_queued) = (None, true);
         }
@@ -611,6 +642,8 @@ impl Expected {
     fn prove_if_due(&mut self, now: Time) {
         if !self.is_proven && self.born.is_some_and(|born| born + self.spec.starttime <= now) {
             (self.is_proven, self.failures, self.tries) = (true, 0, 0);
+            let age = self.spec.governance.recycle.max_age;
+            (self.old_at, self.excess_since) = ((!age.is_zero()).then(|| now + age), None);
             let governance = &self.spec.governance;
             let is_ready = governance.readiness.is_none();
             self.checks = (!is_ready || governance.liveness.is_some()).then_some((is_ready, 0, 0));

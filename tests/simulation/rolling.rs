@@ -67,6 +67,15 @@ impl World<'_> {
         self.handle(Event::Order { request, order })
     }
 
+    /// All that a roll is about to restart, or waits for.
+    pub fn keys_in_rolls(&self) -> Vec<Key> {
+        let keys = |roll: &Roll| {
+            let current: Vec<Key> = roll.current.iter().map(|turn| turn.key).collect();
+            [&roll.pending[..], &current].concat()
+        };
+        self.rolls.iter().flat_map(keys).collect()
+    }
+
     /// Somebody else has a wish for it.
     pub fn leave_rolls(&mut self, key: Key) {
         for roll in &mut self.rolls {

@@ -2,7 +2,7 @@
 //! the way out.
 
 use taskmaster::command::{Order, Target};
-use taskmaster::config::Config;
+use taskmaster::config::{Config, ProgramSpec};
 use taskmaster::signal::Signal;
 use taskmaster::slots::Key;
 use taskmaster::supervisor::{Event, ExitStatus, Probe, Run};
@@ -31,7 +31,10 @@ pub fn play<'t>(mut random: Random, plain: &'t Config, trace: &'t mut Trace) -> 
             break;
         }
     }
-    if sequence.world.way_out.is_open() && sequence.random.percent(50) {
+    // What is recycled never comes to rest.
+    let ages = |it: &std::sync::Arc<ProgramSpec>| !it.governance.recycle.max_age.is_zero();
+    let comes_to_rest = !sequence.world.programs.iter().any(ages);
+    if sequence.world.way_out.is_open() && comes_to_rest && sequence.random.percent(50) {
         sequence.leave_alone()?;
     }
     sequence.leave()?;
@@ -83,7 +86,8 @@ impl Sequence<'_> {
                 self.world.keep_schedules()
             }
             45..60 => self.report_an_end(),
-            60..64 => self.report_a_check(),
+            60..62 => self.report_a_check(),
+            62..64 => self.report_memory(),
             64 => self.world.survey_unasked(),
             65..80 => self.world.take_spawn().map(drop),
             80..97 => self.report_a_spawn(false),
@@ -202,6 +206,17 @@ impl Sequence<'_> {
             self.world.report_check(key, probe, is_well)?;
         }
         Ok(())
+    }
+
+    /// Of something that runs, more or less than it may have.
+    fn report_memory(&mut self) -> Kept {
+        let running = |it: &&Key| self.world.expected[*it].state() == "RUNNING";
+        let keys: Vec<Key> = self.world.expected.keys().filter(running).copied().collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let (key, resident) = (self.random.pick(&keys), self.random.pick(&[1000, 1001]));
+        self.world.report_memory(key, resident)
     }
 
     fn report_something_stale(&mut self) -> Kept {

@@ -37,6 +37,8 @@ pub struct World<'t> {
     /// Spawns whose outcome has not been reported.
     pub handed_out: Vec<Spawn>,
     pub storm: Storm,
+    /// Ended to be recycled, and not up again.
+    pub recycled: Vec<Key>,
     /// Rolling restarts that go on.
     pub rolls: Vec<Roll>,
     /// The wall clock, and what is due by it.
@@ -83,6 +85,7 @@ impl<'t> World<'t> {
             answers: Answers::default(),
             way_out: WayOut::default(),
             handed_out: Vec::new(),
+            recycled: Vec::new(),
             storm: Storm::new(config.supervisor.restart_storm),
             rolls: Vec::new(),
             times: Times::default(),
@@ -371,6 +374,11 @@ impl<'t> World<'t> {
         self.handle(Event::ShutdownSignal)
     }
 
+    /// The run of it that was handed out last.
+    pub fn run_of(&self, key: Key) -> Option<Run> {
+        self.latest.get(&key).copied()
+    }
+
     /// A line for whoever reads the replay.
     pub fn trace(&mut self, line: impl FnOnce() -> String) {
         self.trace.note(self.now, line);
@@ -385,6 +393,7 @@ impl<'t> World<'t> {
         self.trace.note(self.now, || format!("{event:?}"));
         self.tell(event);
         self.roll_on();
+        self.recycle_on();
         self.carry_out_and_compare()
     }
 

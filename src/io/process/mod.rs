@@ -6,6 +6,7 @@ mod failure;
 mod leaks;
 mod left_groups;
 mod limits;
+mod memory;
 mod out_of_memory;
 mod proc_fs;
 mod run_id;
@@ -18,6 +19,7 @@ mod transition;
 mod usage;
 
 pub(crate) use limits::FileLimit;
+pub(crate) use memory::MemoryWatch;
 pub(crate) use out_of_memory::OutOfMemory;
 pub(crate) use run_id::RunIds;
 pub(crate) use spawn::Launcher;
