@@ -107,35 +107,6 @@ fn a_spin_and_a_zombie_are_found() {
     negligent.wait().unwrap();
 }
 
-/// Who cannot be looked for is not taken for gone: a stray outlives no stop because there was no descriptor.
-#[test]
-fn strays_are_ended_although_they_could_not_be_seen_at_first() {
-    if !strace::is_possible() {
-        return eprintln!("left out: there is no strace here, or it may not trace");
-    }
-    let site = Site::new("  w: {cmd: sh w.sh, starttime: 0, stoptime: 1}");
-    site.write("w.sh", "setsid sleep 1000 &\nexec sleep 1000");
-    let running = site.supervise();
-    wait_until("the stray", || harness::marked(&running.site.mark).len() == 3);
-    for calls in ["openat", "getdents64"] {
-        let leader = running.pid_of("w:0").unwrap();
-        let fault = Fault::new(calls, "error=EMFILE", "1+");
-        let tracer = strace::Tracer::attach(running.pid(), &fault, &running.site.path("record"));
-        std::thread::scope(|scope| {
-            let stop = scope.spawn(|| running.command("stop w"));
-            wait_until("its end", || !harness::is_alive(leader));
-            std::thread::sleep(Duration::from_millis(300));
-            drop(tracer);
-            assert!(stop.join().unwrap().0);
-        });
-        let left = harness::marked(&running.site.mark);
-        assert_eq!(left, [running.pid()], "{calls}: a stray is left");
-        running.command("start w");
-        wait_until("the next stray", || harness::marked(&running.site.mark).len() == 3);
-    }
-    running.stop();
-}
-
 /// Without a poll for good nothing can be read from programs; they are ended by their rules, not left alone.
 #[test]
 #[ignore = "half a minute; scripts/fault-sweep runs it"]

@@ -1,9 +1,6 @@
 //! What /proc tells about a process beyond its use of CPU and memory (proc(5)).
 
 use std::fs;
-use std::io;
-
-use nix::libc;
 
 /// How often an environment that reads as empty is read again: between the two halves of an exec(2) it
 /// is, for some microseconds.
@@ -20,24 +17,8 @@ pub(super) struct Stat {
     pub(super) birth: u64,
 }
 
-/// What was read of a process; none if there is no such process any more, or it is not ours to look at.
-///
-/// # Errors
-/// If that cannot be known now: there is no descriptor for the look, or no memory.
-fn unless_gone<T>(read: io::Result<T>) -> io::Result<Option<T>> {
-    match read {
-        Ok(found) => Ok(Some(found)),
-        Err(error) => match error.raw_os_error() {
-            Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => Err(error),
-            Some(_) | None => Ok(None),
-        },
-    }
-}
-
-/// What the kernel tells about a process, if there is one.
-pub(super) fn stat(pid: u32) -> io::Result<Option<Stat>> {
-    let text = unless_gone(fs::read_to_string(format!("/proc/{pid}/stat")))?;
-    Ok(text.as_deref().and_then(parse_stat))
+pub(super) fn stat(pid: u32) -> Option<Stat> {
+    parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
 /// The second field, the program's name, may hold anything, so counting starts behind the last
@@ -52,32 +33,29 @@ fn parse_stat(stat: &str) -> Option<Stat> {
 }
 
 /// The children of a process, of all its threads.
-pub(super) fn children(pid: u32) -> io::Result<Vec<u32>> {
-    let mut children = Vec::new();
-    let threads = unless_gone(fs::read_dir(format!("/proc/{pid}/task")))?;
-    for thread in threads.into_iter().flatten() {
-        let Some(thread) = unless_gone(thread)? else { continue };
-        let list = unless_gone(fs::read_to_string(thread.path().join("children")))?.unwrap_or_default();
-        children.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
-    }
-    Ok(children)
+pub(super) fn children(pid: u32) -> Vec<u32> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let lists =
+        threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists
+        .flat_map(|list| list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+        .collect()
 }
 
 /// A variable of the environment that a process was started with.
-pub(super) fn variable(pid: u32, name: &str) -> io::Result<Option<String>> {
+pub(super) fn variable(pid: u32, name: &str) -> Option<String> {
     let path = format!("/proc/{pid}/environ");
-    let read = || unless_gone(fs::read(&path)).map(Option::unwrap_or_default);
-    let mut environment = read()?;
+    let mut environment = fs::read(&path).ok()?;
     for _ in 0..EMPTY_READS_MAX {
         if !environment.is_empty() {
             break;
         }
         std::thread::yield_now();
-        environment = read()?;
+        environment = fs::read(&path).ok()?;
     }
     let mut variables = environment.split(|byte| *byte == 0);
-    let value = variables.find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
-    Ok(value.map(|value| String::from_utf8_lossy(value).into_owned()))
+    let value = variables.find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+    Some(String::from_utf8_lossy(value).into_owned())
 }
 
 #[cfg(test)]
@@ -93,10 +71,10 @@ mod tests {
 
     #[test]
     fn our_own_entries_can_be_read() {
-        assert_ne!(stat(std::process::id()).unwrap().unwrap().birth, 0);
-        assert_eq!(variable(std::process::id(), "CARGO_PKG_NAME").unwrap().as_deref(), Some("taskmaster"));
+        assert_ne!(stat(std::process::id()).unwrap().birth, 0);
+        assert_eq!(variable(std::process::id(), "CARGO_PKG_NAME").as_deref(), Some("taskmaster"));
         let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
-        assert!(children(std::process::id()).unwrap().contains(&child.id()));
+        assert!(children(std::process::id()).contains(&child.id()));
         child.kill().unwrap();
         child.wait().unwrap();
     }

@@ -29,8 +29,6 @@ pub(super) struct Strays {
     identified: HashMap<u32, Run>,
     /// Which watch has found a process: its end makes another look worth its while, and nothing else does.
     awaited: HashMap<u32, Run>,
-    /// Whether the last look was not possible.
-    is_blind: bool,
 }
 
 struct Watch {
@@ -60,7 +58,7 @@ pub(super) enum Look {
 impl Strays {
     pub(super) fn new(run_ids: RunIds) -> Strays {
         let (identified, awaited) = (HashMap::new(), HashMap::new());
-        Strays { run_ids, watched: BTreeMap::new(), identified, awaited, is_blind: false }
+        Strays { run_ids, watched: BTreeMap::new(), identified, awaited }
     }
 
     /// From now on [`Strays::look`] is about this run and those before it, too.
@@ -78,30 +76,31 @@ impl Strays {
         }
     }
 
-    /// Whether [`Strays::look`] may have news. While no look is possible the loop is not to turn for it: there
-    /// are other events, and deadlines of those who wait.
+    /// Whether [`Strays::look`] may have news.
     pub(super) fn has_to_look(&self) -> bool {
-        !self.is_blind && self.has_stale()
-    }
-
-    fn has_stale(&self) -> bool {
         self.watched.values().any(|watch| watch.is_stale)
     }
 
     /// What there is of each run that is watched, if that may be something else than the last time. Those
     /// of which nothing is left are watched no more. `is_leader` knows the children that were spawned.
     pub(super) fn look(&mut self, groups: &LeftGroups, is_leader: impl Fn(u32) -> bool) -> Vec<(Run, Look)> {
-        if !self.has_stale() {
+        if !self.has_to_look() {
             return Vec::new();
         }
-        let there = self.find(groups, is_leader);
-        let Some(there) = self.unless_blind(there) else {
-            // Who cannot be looked for is not gone: all of them stay stale, and the next turn looks again.
-            return Vec::new();
-        };
+        let stale = self.watched.iter().filter(|(_, watch)| watch.is_stale);
+        let stale: HashMap<Key, Run> = stale.map(|(run, _)| (run.instance, *run)).collect();
+        let mut alive: HashMap<Run, HashSet<u32>> = HashMap::new();
+        for (pid, run) in self.adopted(is_leader) {
+            if let Some(run) = stale.get(&run.instance) {
+                gather(pid, alive.entry(*run).or_default());
+            }
+        }
         let mut looks = Vec::new();
-        for (run, there) in there {
+        for run in stale.into_values() {
             let Some(watch) = self.watched.get_mut(&run) else { continue };
+            let is_spared = |group| watch.spares_groups && groups.is_of(group, run.instance);
+            let there = alive.remove(&run).unwrap_or_default().into_iter().filter_map(living);
+            let there: Vec<(u32, Stat)> = there.filter(|(_, stat)| !is_spared(stat.group)).collect();
             self.awaited.extend(there.iter().map(|(pid, _)| (*pid, run)));
             let look = watch.take(there);
             if look == Look::None {
@@ -109,88 +108,40 @@ impl Strays {
             }
             looks.push((run, look));
         }
+        looks.sort_unstable_by_key(|(run, _)| *run);
         looks
-    }
-
-    /// The living strays of each run whose watch is stale.
-    fn find(
-        &mut self,
-        groups: &LeftGroups,
-        is_leader: impl Fn(u32) -> bool,
-    ) -> io::Result<BTreeMap<Run, Vec<(u32, Stat)>>> {
-        let stale = self.watched.iter().filter(|(_, watch)| watch.is_stale);
-        let stale: HashMap<Key, (Run, bool)> =
-            stale.map(|(run, watch)| (run.instance, (*run, watch.spares_groups))).collect();
-        let mut alive: HashMap<Run, HashSet<u32>> = HashMap::new();
-        for (pid, run) in self.adopted(is_leader)? {
-            if let Some((run, _)) = stale.get(&run.instance) {
-                gather(pid, alive.entry(*run).or_default())?;
-            }
-        }
-        let mut found = BTreeMap::new();
-        for (run, spares_groups) in stale.into_values() {
-            let mut there = living(alive.remove(&run).unwrap_or_default())?;
-            there.retain(|(_, stat)| !(spares_groups && groups.is_of(stat.group, run.instance)));
-            found.insert(run, there);
-        }
-        Ok(found)
     }
 
     /// All that runs have left behind, whoever waits for it.
     pub(super) fn survey(&mut self, groups: &LeftGroups, is_leader: impl Fn(u32) -> bool) -> Vec<Leftover> {
-        let left = self.find_left(groups, is_leader);
-        self.unless_blind(left).unwrap_or_default()
-    }
-
-    fn find_left(
-        &mut self,
-        groups: &LeftGroups,
-        is_leader: impl Fn(u32) -> bool,
-    ) -> io::Result<Vec<Leftover>> {
         let mut found: BTreeMap<Run, HashSet<u32>> = BTreeMap::new();
-        for (pid, run) in self.adopted(is_leader)? {
-            gather(pid, found.entry(run).or_default())?;
+        for (pid, run) in self.adopted(is_leader) {
+            gather(pid, found.entry(run).or_default());
         }
-        let mut left = Vec::new();
-        for (run, pids) in found {
+        let leftover = |(run, pids): (Run, HashSet<u32>)| {
             let (mut group, mut strays) = (0, 0);
-            for (_, stat) in living(pids)? {
+            for (_, stat) in pids.into_iter().filter_map(living) {
                 let is_of_group = groups.is_of(stat.group, run.instance);
                 *(if is_of_group { &mut group } else { &mut strays }) += 1;
             }
-            left.push(Leftover { run, group, strays });
-        }
-        left.retain(|left| left.group + left.strays > 0);
-        Ok(left)
-    }
-
-    /// What was found, unless no look was possible, which is told once.
-    fn unless_blind<T>(&mut self, found: io::Result<T>) -> Option<T> {
-        let was_blind = std::mem::replace(&mut self.is_blind, found.is_err());
-        if let Err(error) = &found
-            && !was_blind
-        {
-            log::warn!("processes that programs have left cannot be looked for: {error}; it is tried again");
-        }
-        found.ok()
+            Leftover { run, group, strays }
+        };
+        found.into_iter().map(leftover).filter(|left| left.group + left.strays > 0).collect()
     }
 
     /// Our children that we have not spawned, as far as they tell which run they come from.
-    fn adopted(&mut self, is_leader: impl Fn(u32) -> bool) -> io::Result<Vec<(u32, Run)>> {
+    fn adopted(&mut self, is_leader: impl Fn(u32) -> bool) -> Vec<(u32, Run)> {
         let Strays { run_ids, identified, .. } = self;
         let mut adopted = Vec::new();
-        for pid in proc_fs::children(std::process::id())? {
-            let run = match identified.get(&pid) {
-                Some(run) => Some(*run),
-                None if is_leader(pid) => None,
-                None => proc_fs::variable(pid, VARIABLE)?.and_then(|name| run_ids.parse(&name)),
-            };
-            if let Some(run) = run {
+        for pid in proc_fs::children(std::process::id()) {
+            let known = identified.get(&pid).copied();
+            let ask = || run_ids.parse(&proc_fs::variable(pid, VARIABLE)?);
+            if let Some(run) = known.or_else(|| if is_leader(pid) { None } else { ask() }) {
                 identified.insert(pid, run);
                 adopted.push((pid, run));
             }
         }
-        Ok(adopted)
+        adopted
     }
 
     /// Sends a signal to the strays of a run that were found. Everything but SIGKILL and SIGCONT is sent
@@ -233,26 +184,21 @@ impl Watch {
     }
 }
 
-/// What there is to know of those of these processes that have not ended.
-fn living(pids: HashSet<u32>) -> io::Result<Vec<(u32, Stat)>> {
-    let mut living = Vec::new();
-    for pid in pids {
-        let stat = proc_fs::stat(pid)?.filter(|stat| !matches!(stat.state, 'Z' | 'X'));
-        living.extend(stat.map(|stat| (pid, stat)));
-    }
-    Ok(living)
+/// What there is to know of a process, unless it has ended.
+fn living(pid: u32) -> Option<(u32, Stat)> {
+    let stat = proc_fs::stat(pid).filter(|stat| !matches!(stat.state, 'Z' | 'X'))?;
+    Some((pid, stat))
 }
 
 /// A process and all that descends from it: what a stray starts is of its run, whatever it has done to
 /// its environment.
-fn gather(pid: u32, into: &mut HashSet<u32>) -> io::Result<()> {
+fn gather(pid: u32, into: &mut HashSet<u32>) {
     let mut open = vec![pid];
     while let Some(pid) = open.pop() {
         if into.insert(pid) {
-            open.extend(proc_fs::children(pid)?);
+            open.extend(proc_fs::children(pid));
         }
     }
-    Ok(())
 }
 
 /// Signals a process by a descriptor. A grandchild can be reaped by its parent at any moment, and its
@@ -266,7 +212,7 @@ fn send(pid: u32, birth: u64, signal: Signal) -> io::Result<()> {
             _ => return unless_gone(io::Error::last_os_error()),
         }
     };
-    if proc_fs::stat(pid)?.is_none_or(|stat| stat.birth != birth) {
+    if proc_fs::stat(pid).is_none_or(|stat| stat.birth != birth) {
         return Ok(());
     }
     // SAFETY: pidfd_send_signal(2) with no siginfo touches no memory of ours.
