@@ -37,7 +37,9 @@ fuzz_target!(|bytes: &[u8]| {
             for problem in &problems {
                 assert!(points_into(&source.text, problem), "{problem:?}");
             }
-            assert!(problems.is_sorted_by_key(|problem| problem.position), "{problems:?}");
+            // Places are looked for as many as are shown; the rest comes behind them, without.
+            let places: Vec<_> = problems.iter().map_while(|problem| problem.position).collect();
+            assert!(places.is_sorted(), "{problems:?}");
             let rendered = config::render(&source, &problems, false);
             assert!(!rendered.chars().any(|c| c.is_control() && c != '\n'), "{rendered:?}");
         }
