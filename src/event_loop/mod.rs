@@ -454,7 +454,10 @@ impl EventLoop {
         self.processes.kill_helpers();
         self.pipes.drain_all(self.poll.registry());
         if let Outcome::Abandoned(count) = outcome {
-            let text = format!("{count} processes could not be ended and are left behind");
+            let text = match count {
+                1 => "1 process could not be ended and is left behind".to_owned(),
+                count => format!("{count} processes could not be ended and are left behind"),
+            };
             log::error!("{text}");
             self.console.warn(&text);
         }
