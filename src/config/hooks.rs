@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::document::Node;
 use super::field::Field;
 use super::probes::Url;
-use super::schema::{Applies, Key};
+use super::schema::Key;
 use super::spec::{Output, ProgramSpec};
 use super::{parse, values};
 
@@ -77,36 +77,28 @@ struct Draft {
 }
 
 const KEYS: &[Key<Draft>] = &[
-    key("events", "what it is told of: fatal, exited, recovered", |field, draft| {
+    Key::nested("events", "what it is told of: fatal, exited, recovered", |field, draft| {
         events(field).map(|events| draft.events = events)
     }),
-    key("exec", "a command that is run", |field, draft| {
+    Key::nested("exec", "a command that is run", |field, draft| {
         let mut program = parse::default_program("on_event", field.world.directory);
         program.cmd = values::command(field)?;
         (program.stdout, program.stderr) = (Output::Inherit, Output::Stdout);
         draft.actions.push(("exec", HookAction::Exec(Box::new(program))));
         Some(())
     }),
-    key("post", "a URL that JSON is sent to", |field, draft| {
+    Key::nested("post", "a URL that JSON is sent to", |field, draft| {
         let url = post(field)?;
         draft.actions.push(("post", HookAction::Post(url)));
         Some(())
     }),
-    key("timeout", "what it may take", |field, draft| {
+    Key::nested("timeout", "what it may take", |field, draft| {
         values::positive_time(field).map(|value| draft.timeout = value)
     }),
-    key("interval", "the least time between two calls about the same", |field, draft| {
+    Key::nested("interval", "the least time between two calls about the same", |field, draft| {
         values::time(field).map(|value| draft.interval = value)
     }),
 ];
-
-const fn key(
-    name: &'static str,
-    summary: &'static str,
-    set: fn(&Field, &mut Draft) -> Option<()>,
-) -> Key<Draft> {
-    Key { name, default: "", summary, applies: Applies::InPlace, differs: |_, _| false, set }
-}
 
 const EXAMPLE: &str = "such as [{events: [fatal], exec: [scripts/alarm.sh]}]";
 

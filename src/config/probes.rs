@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::document::Node;
 use super::field::Field;
 use super::pattern::Pattern;
-use super::schema::{Applies, Key};
+use super::schema::Key;
 use super::template::Template;
 use super::{parse, values};
 
@@ -85,52 +85,44 @@ struct Draft {
 }
 
 const KEYS: &[Key<Draft>] = &[
-    key("exec", "a command that must end with exit code 0", |field, draft| {
+    Key::nested("exec", "a command that must end with exit code 0", |field, draft| {
         let command = values::command(field);
         draft.add("exec", command.map(Check::Exec))
     }),
-    key("tcp", "HOST:PORT that must accept a connection", |field, draft| {
+    Key::nested("tcp", "HOST:PORT that must accept a connection", |field, draft| {
         let wanted = "ADDRESS:PORT, such as 127.0.0.1:5432 or localhost:5432";
         let target = template(field, wanted, |text| address(text).is_some());
         draft.add("tcp", target.map(Check::Tcp))
     }),
-    key("http", "a URL that must be answered by 200 to 399", |field, draft| {
+    Key::nested("http", "a URL that must be answered by 200 to 399", |field, draft| {
         let wanted = "http://ADDRESS:PORT/PATH, with an address or localhost";
         let target = template(field, wanted, |text| Url::parse(text).is_some());
         draft.add("http", target.map(Check::Http))
     }),
-    key("log", "a regular expression that a line of its output must match", |field, draft| {
+    Key::nested("log", "a regular expression that a line of its output must match", |field, draft| {
         let pattern = pattern(field);
         draft.add("log", pattern.map(Check::Log))
     }),
-    key("interval", "from one check to the next", |field, draft| {
+    Key::nested("interval", "from one check to the next", |field, draft| {
         let interval = values::positive_time(field);
         draft.note(interval, |draft, value| draft.interval = value)
     }),
-    key("timeout", "what a check may take", |field, draft| {
+    Key::nested("timeout", "what a check may take", |field, draft| {
         let timeout = values::positive_time(field);
         draft.note(timeout, |draft, value| draft.timeout = value)
     }),
-    key("retries", "failures in a row that count", |field, draft| {
+    Key::nested("retries", "failures in a row that count", |field, draft| {
         let retries = match values::whole_number(field, "a number from 1 on") {
             Some(0) => field.wrong("`retries` is 0", "1 is the first failure"),
             retries => retries,
         };
         draft.note(retries, |draft, value| draft.retries = value)
     }),
-    key("start_delay", "from RUNNING to the first check", |field, draft| {
+    Key::nested("start_delay", "from RUNNING to the first check", |field, draft| {
         let delay = values::time(field);
         draft.note(delay, |draft, value| draft.start_delay = value)
     }),
 ];
-
-const fn key(
-    name: &'static str,
-    summary: &'static str,
-    set: fn(&Field, &mut Draft) -> Option<()>,
-) -> Key<Draft> {
-    Key { name, default: "", summary, applies: Applies::InPlace, differs: |_, _| false, set }
-}
 
 impl Draft {
     fn add(&mut self, name: &'static str, check: Option<Check>) -> Option<()> {

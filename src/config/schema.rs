@@ -20,6 +20,17 @@ pub struct Key<T> {
     pub(super) set: fn(&Field, &mut T) -> Option<()>,
 }
 
+impl<T> Key<T> {
+    /// A key of a map within another key's value, which is compared as a whole.
+    pub(super) const fn nested(
+        name: &'static str,
+        summary: &'static str,
+        set: fn(&Field, &mut T) -> Option<()>,
+    ) -> Key<T> {
+        Key { name, default: "", summary, applies: Applies::InPlace, differs: |_, _| false, set }
+    }
+}
+
 /// What becomes of a changed value at a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Applies {

@@ -13,8 +13,8 @@ mod controls;
 mod harness;
 mod operations;
 mod oracles;
+#[allow(dead_code, reason = "the simulation uses the rest")]
 #[path = "../simulation/random.rs"]
-#[allow(dead_code)]
 mod random;
 mod site;
 mod soak;

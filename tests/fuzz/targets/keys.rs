@@ -3,8 +3,7 @@
 
 #![no_main]
 
-// The decoder is no part of the library's face.
-#[allow(dead_code, unused_imports)]
+#[allow(dead_code, unused_imports, reason = "no part of the library's face, so it is taken as a file")]
 #[path = "../../../src/io/console/keys.rs"]
 mod keys;
 
