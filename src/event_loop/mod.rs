@@ -74,6 +74,9 @@ const EVENTS_PER_TURN: usize = 1024;
 /// everybody else: on a busy machine a thousand of either take a second.
 const BATCH_TIME: Duration = Duration::from_millis(2);
 
+/// How long a check or hook that was killed may take to be gone, on the way out.
+const HELPERS_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Everything `run` needs to know.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -450,8 +453,18 @@ impl EventLoop {
         ));
     }
 
+    /// Ends the checks and hooks that are under way, and sees them go: who looks when we have ended finds
+    /// nothing of ours.
+    fn end_helpers(&mut self) {
+        let groups = self.processes.kill_helpers();
+        let deadline = self.clock.now() + HELPERS_PATIENCE;
+        while !self.processes.see_off(&groups, self.clock.now()) && self.clock.now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     fn leave(&mut self, outcome: Outcome) {
-        self.processes.kill_helpers();
+        self.end_helpers();
         self.pipes.drain_all(self.poll.registry());
         if let Outcome::Abandoned(count) = outcome {
             let text = match count {

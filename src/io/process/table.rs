@@ -196,9 +196,17 @@ impl Processes {
         std::mem::take(&mut self.ended_helpers)
     }
 
-    /// Ends all such commands, because nobody asks any more.
-    pub(crate) fn kill_helpers(&self) {
+    /// Ends all such commands, because nobody asks any more. A moment later their groups are gone, which
+    /// [`Processes::see_off`] shows.
+    pub(crate) fn kill_helpers(&self) -> Vec<u32> {
         self.helpers.keys().for_each(|pid| kill_group(*pid));
+        self.helpers.keys().copied().collect()
+    }
+
+    /// Reaps whoever has ended by now. Whether nobody is left of these groups.
+    pub(crate) fn see_off(&mut self, groups: &[u32], now: Time) -> bool {
+        while self.reap(now).is_some() {}
+        groups.iter().all(|group| is_gone(*group))
     }
 
     /// From now on [`Processes::look_at_remains`] tells what becomes of what this run leaves behind.
