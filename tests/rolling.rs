@@ -12,12 +12,16 @@ fn pids(running: &Running, count: u32) -> Vec<Option<u32>> {
 const FRAGILE: &str = "  w:\n    cmd: ./script.sh\n    numprocs: 4\n    starttime: 0\n    startretries: 0";
 
 fn with_script(site: Site) -> Site {
-    let script = site.write("script.sh", "#!/bin/sh\necho x >> begun\nexec sleep 1000\n");
+    let script = site.write("script.sh", "#!/bin/sh\necho x >> begun\ntouch read.$$\nexec sleep 1000\n");
     std::fs::set_permissions(script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     site
 }
 
-fn without_script(running: &Running) {
+/// Not before the shells of all that run have read it: they would miss it as well.
+fn without_script(running: &Running, count: u32) {
+    for pid in pids(running, count).into_iter().flatten() {
+        wait_until("the script to be read", || harness::exists(&running.site.path(&format!("read.{pid}"))));
+    }
     std::fs::rename(running.site.path("script.sh"), running.site.path("gone.sh")).unwrap();
 }
 
@@ -43,7 +47,7 @@ fn the_first_that_fails_stops_it_and_the_rest_keeps_its_process() {
     assert_eq!(lines, ["w:0: started", "w:1: started", "w:2: started", "w:3: started"]);
     let renewed = pids(&console.running, 4);
     assert!(before.iter().zip(&renewed).all(|(old, new)| old != new && new.is_some()), "{renewed:?}");
-    without_script(&console.running);
+    without_script(&console.running, 4);
     let lines = console.ask("restart --rolling w");
     assert!(lines[0].starts_with("ERROR w:0: there is no program "), "{lines:?}");
     let left = ["w:1", "w:2", "w:3"].map(|name| format!("{name}: not restarted, left as it is"));
@@ -117,7 +121,7 @@ fn ctrl_c_leaves_the_wait_and_the_roll_goes_on_until_it_fails() {
     wait_until("w:0 to begin again", || running.site.read("begun").lines().count() == 5);
     terminal.press("\x03");
     terminal.expect("the action goes on");
-    without_script(&running);
+    without_script(&running, 4);
     running.site.write("good", "");
     // w:0 is ready now, and w:1 cannot start.
     terminal.expect("ERROR rolling restart stopped: w:1 failed: ");
