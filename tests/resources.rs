@@ -15,9 +15,9 @@ fn descriptors(running: &Running) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", running.pid())).unwrap().count()
 }
 
-/// Resident memory, in KiB.
+/// Memory of its own that is resident, in KiB; pages of its program file come and go.
 fn resident(running: &Running) -> u64 {
-    let text = field(running.pid(), "VmRSS").unwrap();
+    let text = field(running.pid(), "RssAnon").unwrap();
     text.split_whitespace().next().unwrap().parse().unwrap()
 }
 
