@@ -15,10 +15,36 @@ fn descriptors(running: &Running) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", running.pid())).unwrap().count()
 }
 
-/// Resident memory, in KiB.
+/// Memory of its own that is resident, in KiB; pages of its program file come and go.
 fn resident(running: &Running) -> u64 {
-    let text = field(running.pid(), "VmRSS").unwrap();
+    let text = field(running.pid(), "RssAnon").unwrap();
     text.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// KiB of the supervisor's own program file that are mapped into it: code and constants that were used of late.
+fn mapped_program(running: &Running) -> u64 {
+    let exe = env!("CARGO_BIN_EXE_taskmaster");
+    let maps = std::fs::read_to_string(format!("/proc/{}/smaps", running.pid())).unwrap();
+    let mut is_program = false;
+    let mut total = 0;
+    for line in maps.lines() {
+        if line.contains('-') && !line.ends_with(" kB") {
+            is_program = line.ends_with(exe) && !line.contains(" rw-p ");
+        } else if let Some(size) = line.strip_prefix("Rss:").filter(|_| is_program) {
+            total += size.trim().trim_end_matches(" kB").parse::<u64>().unwrap();
+        }
+    }
+    total
+}
+
+#[test]
+fn what_only_the_start_needed_is_given_back_once_all_are_running() {
+    let running = Site::new("  w: {cmd: sleep 1000, numprocs: 5, starttime: 1}").supervise();
+    wait_until("all to run", || running.log().matches("RUNNING").count() == 5);
+    // The turn in which they became RUNNING mapped more, whatever was given back before: 1.9 MiB of a release
+    // build, 6 of a development build.
+    wait_until("the program's pages to go", || mapped_program(&running) < 1536);
+    running.stop();
 }
 
 /// Lets `command` start with hard and soft limits of this many descriptors, and with none but the

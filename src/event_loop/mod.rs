@@ -54,7 +54,7 @@ use crate::io::probe::Prober;
 use crate::io::process::{FileLimit, Launcher, MemoryWatch, OutOfMemory, Processes, RunIds, Usages};
 use crate::io::service_manager::ServiceManager;
 use crate::io::signals::{Notice, Signals};
-use crate::io::slack;
+use crate::io::slack::{self, Slack};
 use crate::io::token::Source;
 use crate::io::wall_clock::WallClock;
 use crate::supervisor::{Event, Supervisor};
@@ -120,8 +120,7 @@ pub(crate) struct EventLoop {
     processes: Processes,
     /// Whether children have ended that are not reaped yet.
     has_unreaped: bool,
-    /// Whether memory is left of a start or a reload, to be given back when there is nothing else to do.
-    has_slack: bool,
+    slack: Slack,
     prober: Prober,
     memory: MemoryWatch,
     hooks: Hooks,
@@ -176,7 +175,7 @@ impl EventLoop {
             launcher: Launcher::new(limit, run_ids.clone())?,
             processes: Processes::new(run_ids),
             has_unreaped: false,
-            has_slack: true,
+            slack: Slack::new(),
             prober: Prober::default(),
             memory: MemoryWatch::default(),
             hooks: Hooks::new(&spec.on_event),
@@ -248,9 +247,6 @@ impl EventLoop {
             || self.console.has_more()
             || self.http.is_busy()
             || self.has_followers_to_serve();
-        if !is_busy && std::mem::take(&mut self.has_slack) {
-            slack::give_back();
-        }
         let deadlines = [
             self.supervisor.next_deadline(),
             self.http.next_deadline(),
@@ -270,6 +266,7 @@ impl EventLoop {
             Some(deadline) => Some(self.clock.until(deadline)),
             None => None,
         };
+        self.slack.before_sleep(timeout);
         match self.poll.poll(events, timeout) {
             Ok(()) => self.blindness.end(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),

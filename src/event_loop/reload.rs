@@ -9,6 +9,7 @@ use crate::command::RequestId;
 use crate::config::{self, ChangedKey, Config, Output, Plan, Rotation, SupervisorSpec};
 use crate::io::configuration::{self, Invalid};
 use crate::io::preflight;
+use crate::io::slack::Slack;
 use crate::supervisor::Event;
 
 /// What the command line says instead of the file; it counts at every reload, too.
@@ -46,7 +47,7 @@ impl EventLoop {
         if self.supervisor.is_supervising() {
             self.service_manager.reloading();
         }
-        self.has_slack = true;
+        self.slack = Slack::new();
         match self.make_plan() {
             Ok(plan) => {
                 for line in plan.lines() {

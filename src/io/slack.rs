@@ -2,9 +2,11 @@
 //!
 //! The start of a supervisor takes more than all of its rest: arguments, the configuration and its checks.
 //! What it leaves behind are free blocks of the heap, and pages of the program file that are mapped and
-//! not used again. Both are given back when the start is over, and after a reload: once, then, and by no timer.
+//! not used again. Both are given back after a start and after a reload: before the first sleep, and once more when
+//! all is settled, as what each instance needs to become RUNNING brings pages back. Never by a timer.
 
 use std::ptr;
+use std::time::Duration;
 
 use nix::libc::{self, c_int, c_void};
 
@@ -14,6 +16,41 @@ use nix::libc::{self, c_int, c_void};
 const OWN_MAPPING_BYTES: c_int = 128 * 1024;
 /// So much free memory may stay at the end of the heap, in bytes.
 const SLACK_BYTES: c_int = 128 * 1024;
+
+/// A sleep as long as this means that no start is under way.
+const SETTLED: Duration = Duration::from_secs(10);
+
+/// What a start or a reload may have left.
+#[derive(Debug)]
+pub(crate) struct Slack {
+    is_first_sleep: bool,
+    is_unsettled: bool,
+}
+
+impl Slack {
+    /// After a start or a reload.
+    pub(crate) const fn new() -> Slack {
+        Slack { is_first_sleep: true, is_unsettled: true }
+    }
+
+    /// Gives back what is left, if this is a moment for it. `timeout` is how long the sleep may last.
+    pub(crate) fn before_sleep(&mut self, timeout: Option<Duration>) {
+        if self.is_due(timeout) {
+            give_back();
+        }
+    }
+
+    fn is_due(&mut self, timeout: Option<Duration>) -> bool {
+        if timeout == Some(Duration::ZERO) {
+            return false;
+        }
+        let is_settled = timeout.is_none_or(|timeout| timeout >= SETTLED);
+        let is_due = self.is_first_sleep || (self.is_unsettled && is_settled);
+        self.is_first_sleep = false;
+        self.is_unsettled &= !is_settled;
+        is_due
+    }
+}
 
 /// How the heap is to behave; before much has been allocated.
 pub(crate) fn keep_little() {
@@ -26,7 +63,7 @@ pub(crate) fn keep_little() {
 }
 
 /// Gives back what is free, and what was only needed so far.
-pub(crate) fn give_back() {
+fn give_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: touches no block that is in use.
     unsafe {
@@ -82,6 +119,18 @@ mod tests {
             }
         }
         total
+    }
+
+    #[test]
+    fn twice_after_a_start_and_never_again() {
+        const SHORT: Option<Duration> = Some(Duration::from_secs(1));
+        let mut slack = Slack::new();
+        let sleeps = [Some(Duration::ZERO), SHORT, SHORT, None, SHORT, None];
+        let due = sleeps.map(|timeout| slack.is_due(timeout));
+        assert_eq!(due, [false, true, false, true, false, false]);
+        // What is settled at once needs it once.
+        let mut slack = Slack::new();
+        assert_eq!([None, SHORT, None].map(|timeout| slack.is_due(timeout)), [true, false, false]);
     }
 
     #[test]
