@@ -1,8 +1,6 @@
 //! The document of `GET /api/status`. Its shape is a contract and has nothing to do with that of the
 //! core's types.
 
-use std::time::SystemTime;
-
 use serde::Serialize;
 
 use super::why::PastExit;
@@ -112,10 +110,9 @@ pub fn why(name: &str, lines: &[String], exits: &[PastExit]) -> Vec<u8> {
 }
 
 fn ended(exit: &PastExit) -> Ended<'_> {
-    let PastExit { ended, run, evidence } = exit;
-    let since_1970 = ended.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let PastExit { run, evidence, .. } = exit;
     Ended {
-        time: seconds(since_1970.as_secs_f64()),
+        time: seconds(exit.unix_time()),
         pid: run.pid,
         exit: Exit::from(run.status),
         core_dumped: matches!(run.status, ExitStatus::Signal { core_dumped: true, .. }),

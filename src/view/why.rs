@@ -56,6 +56,11 @@ pub struct PastExit {
 }
 
 impl PastExit {
+    /// When it was reaped, in seconds since 1970.
+    pub fn unix_time(&self) -> f64 {
+        self.ended.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+    }
+
     /// `killed by SIGKILL, because the kernel ran out of memory`.
     pub fn cause(&self) -> String {
         match self.evidence.as_ref().and_then(|it| it.note.as_deref()) {
