@@ -197,6 +197,7 @@ const ROOMS: &[Room] = &[
             "crate::io::reason",
             "crate::lines",
             "crate::slots",
+            "crate::supervisor",
             "crate::time",
             "crate::timers",
         ],
