@@ -143,9 +143,13 @@ fn read_stat(pid: u32) -> Option<(u64, u64)> {
 fn parse_stat(stat: &[u8]) -> Option<(u64, u64)> {
     let begin = stat.iter().rposition(|byte| *byte == b')')? + 1;
     let mut fields = stat[begin..].split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
-    // Each counts from where the one before was.
-    let mut nth = |skipped| str::from_utf8(fields.nth(skipped)?).ok()?.parse::<u64>().ok();
-    let (user, system, resident) = (nth(14 - 3)?, nth(15 - 15)?, nth(24 - 16)?);
+    let mut at = 3;
+    let mut field = |number: usize| {
+        let field = fields.nth(number - at)?;
+        at = number + 1;
+        str::from_utf8(field).ok()?.parse::<u64>().ok()
+    };
+    let (user, system, resident) = (field(14)?, field(15)?, field(24)?);
     Some((user + system, resident))
 }
 
