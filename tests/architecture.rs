@@ -122,7 +122,10 @@ const ROOMS: &[Room] = &[
             "std::iter",
         ],
     },
-    Room { path: "view/metrics.rs", may_use: &["std::fmt", "crate::supervisor", "crate::view"] },
+    Room {
+        path: "view/metrics.rs",
+        may_use: &["std::fmt", "std::str", "std::time", "crate::supervisor", "crate::view"],
+    },
     Room { path: "view/json.rs", may_use: &["serde", "serde_json", "crate::supervisor", "crate::view"] },
     Room { path: "http", may_use: &["std::fmt", "std::net", "std::str"] },
     Room { path: "http/commands.rs", may_use: &["serde", "serde_json", "std::borrow", "crate::http"] },

@@ -439,7 +439,7 @@ impl EventLoop {
     }
 
     fn greet(&mut self) {
-        let programs = match self.supervisor.programs().len() {
+        let programs = match self.supervisor.programs().count() {
             1 => "1 program".to_owned(),
             count => format!("{count} programs"),
         };

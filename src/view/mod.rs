@@ -12,5 +12,5 @@ pub mod why;
 pub use happening::Happening;
 pub use line::{Line, Style};
 pub use snapshot::{
-    About, Observed, ProcessRow, ProgramRows, Snapshot, Usage, counts, rows, surrender, take,
+    About, Observed, ProcessRow, ProgramRows, Snapshot, Usage, counts, rows, surrender, take, take_some,
 };
