@@ -23,7 +23,7 @@ fn running(more: &str) -> (Scene, Heartbeats) {
 }
 
 fn liveness(scene: &Scene) -> ProbeSpec {
-    scene.core.programs()[0].spec().governance.liveness.clone().unwrap()
+    scene.core.programs().next().unwrap().spec().governance.liveness.clone().unwrap()
 }
 
 /// Everything that is due, told to the core as the loop does it.
