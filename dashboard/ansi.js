@@ -6,7 +6,8 @@ const SEQUENCE = /\x1b(?:\[([0-9:;<=>?]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1
 /// What is left: C0 but the tab, DEL and C1; and what turns the direction of text around.
 const UNSEEN = /[\x00-\x08\x0a-\x1f\x7f-\x9f]|[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
-const reveal = (text) =>
+/// Text that does nothing: characters that steer a terminal or the direction of writing become visible.
+export const reveal = (text) =>
   text.replace(UNSEEN, (c) => {
     const code = c.codePointAt(0);
     if (code < 0x20 || code === 0x7f) return `^${String.fromCodePoint(code ^ 0x40)}`; // as a terminal writes it

@@ -60,6 +60,7 @@ class Page {
     this.#frozen = null;
     setConfig(status.taskmaster.config);
     this.#take(this.model.applyStatus(status, performance.now()));
+    this.dock.retry();
     if (before !== undefined && before !== status.taskmaster.pid) {
       toast("The supervisor was restarted.");
       this.#isRearranged = true;

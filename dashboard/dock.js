@@ -3,6 +3,7 @@
 import { byId, partsOf, setAttribute, setState, setText } from "./dom.js";
 import { bytes, count, duration, number, percent, why } from "./format.js";
 import { command } from "./clipboard.js";
+import { BlackBox } from "./black_box.js";
 import { LogStream } from "./log_stream.js";
 import { Lines } from "./lines.js";
 import { Search } from "./search.js";
@@ -15,6 +16,7 @@ export class Dock {
   #part = partsOf(this.#node);
   #lines = new Lines(this.#part.log, () => this.#told());
   #search = new Search(this.#part.log);
+  #exits = new BlackBox(this.#part["exits-button"]);
   #stream = null;
   #searching = null;
   #which = "stdout";
@@ -47,6 +49,7 @@ export class Dock {
       this.process = process;
       this.#lines.isFollowing = true;
       this.#connect();
+      this.#exits.set(process);
     }
     this.#node.hidden = false;
     document.body.classList.add("docked");
@@ -58,6 +61,7 @@ export class Dock {
     this.#stream = null;
     this.process = null;
     this.#lines.clear();
+    this.#exits.set(null);
     this.#node.hidden = true;
     document.body.classList.remove("docked");
   }
@@ -88,6 +92,7 @@ export class Dock {
     setText(part.facts, facts.filter(Boolean).join(" · "));
     setText(part.why, why(process, now));
     setText(part.copy.querySelector("code"), command("restart", process.name));
+    this.#exits.update(process);
   }
 
   toggleFollow() {
@@ -96,6 +101,15 @@ export class Dock {
 
   toggleStream() {
     if (this.isOpen) this.#choose(STREAMS.find((stream) => stream !== this.#which));
+  }
+
+  toggleExits() {
+    if (this.isOpen) this.#exits.toggle();
+  }
+
+  /// The connection is back.
+  retry() {
+    this.#exits.retry();
   }
 
   focus() {

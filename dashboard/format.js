@@ -10,6 +10,16 @@ export function duration(seconds) {
   return `${Math.floor(s / 86400)}d ${two(Math.floor(s / 3600) % 24)}h`;
 }
 
+/// Of less than a minute: `0.2s`.
+export const precise = (seconds) => `${Number(seconds.toFixed(1))}s`;
+
+/// By the reader's own clock: `14:03:07`, with the date unless it is today.
+export function moment(then, now) {
+  const day = (time) => `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
+  const clock = `${two(then.getHours())}:${two(then.getMinutes())}:${two(then.getSeconds())}`;
+  return day(then) === day(now) ? clock : `${day(then)} ${clock}`;
+}
+
 export const number = (value) => value.toLocaleString("en");
 
 export function bytes(count) {

@@ -16,9 +16,9 @@ export function listen(page) {
   });
 }
 
-/// Enter and the arrows belong to a button or to a log that has the focus.
+/// Enter and the arrows belong to a button, or to what scrolls, that has the focus.
 const isOnButton = ({ target }) => target instanceof Element && target.closest("button, a") !== null;
-const isInLog = ({ target }) => target instanceof Element && target.closest(".log") !== null;
+const isInLog = ({ target }) => target instanceof Element && target.closest(".log, .black-box-list") !== null;
 
 const LETTERS = {
   "/": () => {
@@ -33,6 +33,7 @@ const LETTERS = {
   p: (page) => page.dock.toggleFollow(),
   s: (page) => page.nextSort(),
   t: () => byId("theme").click(),
+  x: (page) => page.dock.toggleExits(),
 };
 
 const ARROWS = {

@@ -35,6 +35,11 @@ fn its_log_viewer_follows_and_searches() {
 }
 
 #[test]
+fn it_shows_the_last_exits() {
+    run("black_box.test.mjs");
+}
+
+#[test]
 fn it_is_accessible_in_both_themes() {
     run("accessibility.test.mjs");
 }

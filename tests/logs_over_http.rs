@@ -192,12 +192,49 @@ fn why_is_told_to_pages_as_it_is_to_people() {
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
     let document: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(document["name"], "bad:0");
-    assert_eq!(document.as_object().unwrap().len(), 2);
+    assert_eq!(document.as_object().unwrap().len(), 3);
     let lines: Vec<String> = serde_json::from_value(document["lines"].clone()).unwrap();
     assert!(lines.iter().any(|line| line.contains("out of cheese")), "{lines:?}");
     assert!(lines.iter().any(|line| line.contains("exit code 3") || line.contains("code 3")), "{lines:?}");
     let told = running.command("why bad:0").1;
     assert_eq!(told.len(), lines.len());
+    running.stop();
+}
+
+/// Each exit is told by itself as well, with what was seen of it at that moment.
+#[test]
+fn the_last_exits_are_told_to_pages_one_by_one() {
+    let site = Site::new("");
+    site.write(
+        "die.sh",
+        "echo run >> runs\nset -- $(wc -l runs)\nprintf 'try %s\\033[31m\\n' \"$1\" >&2\nif [ \"$1\" -gt 7 ]; then kill -SEGV $$; fi\nexit \"$1\"\n",
+    );
+    site.configure("  w: {cmd: sh die.sh, starttime: 1000, startretries: 7, restart_delay: 0.01}", "");
+    let running = site.supervise();
+    running.wait_for_state("w:0", "FATAL");
+    let answer = get(running.site.port, "/api/programs/w/why/0").unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    let exits = document["exits"].as_array().unwrap();
+    assert_eq!(exits.len(), 5, "{exits:#?}");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    let mut later = now + 1.0;
+    for (exit, number) in exits.iter().zip([8, 7, 6, 5, 4]) {
+        let time = exit["time"].as_f64().unwrap();
+        assert!(time <= later && time > now - 600.0, "{time} after {later}");
+        later = time;
+        assert_eq!(exit["last_lines"], serde_json::json!([format!("try {number}\u{fffd}[31m")]));
+        assert_eq!(exit["during"], "STARTING");
+        assert!(exit["pid"].as_u64().unwrap() > 1);
+        assert!((0.0..600.0).contains(&exit["lived"].as_f64().unwrap()));
+    }
+    assert_eq!(exits[0]["exit"], serde_json::json!({"signal": "SEGV"}));
+    let is_dumped = exits[0]["core_dumped"].as_bool().unwrap();
+    assert_eq!(
+        exits[0]["cause"],
+        if is_dumped { "killed by SIGSEGV (core dumped)" } else { "killed by SIGSEGV" }
+    );
+    assert_eq!(exits[1]["exit"], serde_json::json!({"code": 7}));
+    assert_eq!((&exits[1]["cause"], &exits[1]["core_dumped"]), (&"exit code 7".into(), &false.into()));
     running.stop();
 }
 

@@ -109,8 +109,12 @@ fn a_failed_liveness_restarts_by_policy_and_is_named() {
     console.running.site.write("good", "");
     console.running.wait_for_state("never:0", "EXITED");
     wait_until("it to run", || console.running.state("w:0") == "RUNNING");
-    let why = console.ask("why w")[0].clone();
-    assert!(why.contains("its liveness check failed 3 times in a row: exit code 1: stuck"), "{why}");
+    let why = console.ask("why w");
+    let cause = "its liveness check failed 3 times in a row: exit code 1: stuck";
+    assert!(why[0].contains(cause), "{why:#?}");
+    // It stays with the run that it ended.
+    assert!(why[1].contains("killed by SIGTERM after "), "{why:#?}");
+    assert!(why[1].ends_with(&format!(" while STOPPING, as {cause}")), "{why:#?}");
     let why = console.ask("why never")[0].clone();
     assert!(why.contains("its liveness check failed: exit code 1"), "{why}");
 }

@@ -46,8 +46,10 @@ impl EventLoop {
         for pipe in reaped.pipes.into_iter().flatten() {
             last_lines.extend(self.pipes.drain(self.poll.registry(), pipe));
         }
-        let note = self.is_unexplained_kill(reaped.run, reaped.status).then(|| self.out_of_memory.explain());
-        let note = note.flatten();
+        let note = match self.is_unexplained_kill(reaped.run, reaped.status) {
+            true => self.out_of_memory.explain(),
+            false => self.why_ended(reaped.run),
+        };
         if last_lines.is_empty() && note.is_none() {
             return;
         }
@@ -55,6 +57,15 @@ impl EventLoop {
         let last_lines = last_lines.into_iter().map(harmless).collect();
         let incarnation = reaped.run.incarnation;
         self.evidence.note(reaped.run.instance, Evidence { incarnation, last_lines, note });
+    }
+
+    /// What we have ended it for, other than a wish.
+    fn why_ended(&self, run: Run) -> Option<String> {
+        let instance = self.supervisor.instance(run.instance)?;
+        let is_stopping = matches!(instance.state(), State::Stopping(_));
+        let ill = || why::ill(instance, run.incarnation);
+        let recycled = || why::recycled(instance, run.incarnation);
+        is_stopping.then(|| ill().or_else(recycled)).flatten().map(|reason| format!("as {reason}"))
     }
 
     /// A SIGKILL that is not our own.
@@ -72,15 +83,19 @@ impl EventLoop {
     }
 
     /// The same about one instance.
-    pub(super) fn why_of(&self, key: Key) -> Vec<String> {
-        let moment = Moment { now: self.now, wall: wall_time() };
-        why::render(&self.supervisor, key, moment, &self.evidence.of(key))
+    fn why_of(&self, key: Key) -> Vec<String> {
+        why::render(&self.supervisor, key, self.moment(), &self.evidence.of(key))
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { now: self.now, wall: wall_time() }
     }
 
     /// The same as a JSON document; `None` if there is no such instance.
     pub(super) fn why_document(&mut self, program: &str, number: u32) -> Option<Vec<u8>> {
         self.look_for_leftovers();
         let key = self.find_instance(program, number)?;
-        Some(view::json::why(&self.supervisor.name(key), &self.why_of(key)))
+        let exits = why::exits(&self.supervisor, key, self.moment(), &self.evidence.of(key));
+        Some(view::json::why(&self.supervisor.name(key), &self.why_of(key), &exits))
     }
 }

@@ -22,10 +22,11 @@ macro_rules! asset {
     };
 }
 
-static ASSETS: [Asset; 27] = [
+static ASSETS: [Asset; 28] = [
     asset!("/", HTML, "index.html"),
     asset!("/ansi.js", JAVASCRIPT, "ansi.js"),
     asset!("/app.js", JAVASCRIPT, "app.js"),
+    asset!("/black_box.js", JAVASCRIPT, "black_box.js"),
     asset!("/clipboard.js", JAVASCRIPT, "clipboard.js"),
     asset!("/connection.js", JAVASCRIPT, "connection.js"),
     asset!("/dock.css", CSS, "dock.css"),

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::why::PastExit;
 use super::{About, Happening, ProcessRow, Snapshot};
 use crate::supervisor::{ExitStatus, State};
 
@@ -87,11 +88,39 @@ pub fn change(counts: &[usize; State::NAMES.len()], changed: &[ProcessRow]) -> V
 struct Why<'a> {
     name: &'a str,
     lines: &'a [String],
+    exits: Vec<Ended<'a>>,
 }
 
-/// Why an instance is in its state, in words.
-pub fn why(name: &str, lines: &[String]) -> Vec<u8> {
-    serde_json::to_vec(&Why { name, lines }).expect("strings always serialise")
+#[derive(Serialize)]
+struct Ended<'a> {
+    time: f64,
+    pid: u32,
+    exit: Exit,
+    core_dumped: bool,
+    cause: String,
+    during: &'static str,
+    lived: f64,
+    last_lines: &'a [String],
+}
+
+/// Why an instance is in its state, in words; and its last exits one by one, newest first.
+pub fn why(name: &str, lines: &[String], exits: &[PastExit]) -> Vec<u8> {
+    let exits = exits.iter().map(ended).collect();
+    serde_json::to_vec(&Why { name, lines, exits }).expect("strings and numbers always serialise")
+}
+
+fn ended(exit: &PastExit) -> Ended<'_> {
+    let PastExit { run, evidence, .. } = exit;
+    Ended {
+        time: seconds(exit.unix_time()),
+        pid: run.pid,
+        exit: Exit::from(run.status),
+        core_dumped: matches!(run.status, ExitStatus::Signal { core_dumped: true, .. }),
+        cause: exit.cause(),
+        during: run.during.name(),
+        lived: seconds(run.lived.as_secs_f64()),
+        last_lines: evidence.as_ref().map_or(&[], |it| &it.last_lines),
+    }
 }
 
 #[derive(Serialize)]

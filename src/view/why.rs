@@ -20,7 +20,7 @@ pub struct Evidence {
     pub incarnation: u32,
     /// The last lines it wrote to stderr, oldest first, harmless to a terminal.
     pub last_lines: Vec<String>,
-    /// What else is known of it: that the kernel was out of memory.
+    /// What else is known of it: that the kernel was out of memory, that a check failed.
     pub note: Option<String>,
 }
 
@@ -36,9 +36,49 @@ pub struct Moment {
 impl Moment {
     /// `2026-11-28T09:12:01Z`.
     fn shown(self, then: Time) -> String {
-        let wall = self.wall.checked_sub(self.now - then).unwrap_or(SystemTime::UNIX_EPOCH);
-        humantime::format_rfc3339_seconds(wall).to_string()
+        humantime::format_rfc3339_seconds(self.on_the_wall(then)).to_string()
     }
+
+    fn on_the_wall(self, then: Time) -> SystemTime {
+        self.wall.checked_sub(self.now - then).unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+}
+
+/// One of an instance's ended processes, with what was seen of its end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PastExit {
+    /// When it was reaped, on the wall.
+    pub ended: SystemTime,
+    /// How it ended, for how long it had lived, and what the instance was doing then.
+    pub run: PastRun,
+    /// What was seen of its end.
+    pub evidence: Option<Evidence>,
+}
+
+impl PastExit {
+    /// When it was reaped, in seconds since 1970.
+    pub fn unix_time(&self) -> f64 {
+        self.ended.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+    }
+
+    /// `killed by SIGKILL, because the kernel ran out of memory`.
+    pub fn cause(&self) -> String {
+        match self.evidence.as_ref().and_then(|it| it.note.as_deref()) {
+            Some(note) => format!("{}, {note}", self.run.status),
+            None => self.run.status.to_string(),
+        }
+    }
+}
+
+/// The last exits of the instance, newest first.
+pub fn exits(supervisor: &Supervisor, key: Key, moment: Moment, evidence: &[Evidence]) -> Vec<PastExit> {
+    let runs = supervisor.instance(key).map_or(&[][..], Instance::past_runs);
+    let exit = |run: &PastRun| PastExit {
+        ended: moment.on_the_wall(run.ended),
+        run: *run,
+        evidence: evidence.iter().rev().find(|it| it.incarnation == run.incarnation).cloned(),
+    };
+    runs.iter().rev().map(exit).collect()
 }
 
 /// A line of this answer for a person: what is said in a sentence stands out from its evidence.
@@ -74,7 +114,7 @@ pub fn render(supervisor: &Supervisor, key: Key, moment: Moment, evidence: &[Evi
     for run in instance.past_runs().iter().rev() {
         let note = about(run).and_then(|it| it.note.as_deref()).map_or(String::new(), |it| format!(", {it}"));
         lines.push(format!(
-            "  {}  pid {}: {}{note} after {} while {}",
+            "  {}  pid {}: {} after {} while {}{note}",
             moment.shown(run.ended),
             run.pid,
             run.status,
@@ -92,6 +132,17 @@ pub fn render(supervisor: &Supervisor, key: Key, moment: Moment, evidence: &[Evi
         lines.extend(lines_of_last.last_lines.iter().map(|line| format!("    {line}")));
     }
     lines
+}
+
+/// The liveness check that has ended a process of the instance, if one has: `its liveness check failed 3
+/// times in a row: exit code 1`.
+pub fn ill(instance: &Instance, incarnation: u32) -> Option<String> {
+    let illness = instance.illness().filter(|illness| illness.incarnation == incarnation)?;
+    let times = match illness.failures {
+        1 => String::new(),
+        failures => format!(" {failures} times in a row"),
+    };
+    Some(format!("its liveness check failed{times}: {}", illness.reason))
 }
 
 /// Why a process of the instance was, or is being, recycled, if it was: `it had run for 1:00:00 (max_age)`.
@@ -120,10 +171,8 @@ fn ending(instance: &Instance, program: &Program, run: &PastRun, evidence: Optio
             let starttime = life(spec.starttime);
             format!("it ended too early ({how}): after {lived}, where starttime is {starttime}")
         }
-        State::Stopping(_) if instance.illness().is_some_and(|it| it.incarnation == run.incarnation) => {
-            let (failures, reason) = instance.illness().map_or((0, ""), |it| (it.failures, &*it.reason));
-            let times = if failures == 1 { String::new() } else { format!(" {failures} times in a row") };
-            format!("its liveness check failed{times}: {reason}")
+        State::Stopping(_) if ill(instance, run.incarnation).is_some() => {
+            ill(instance, run.incarnation).unwrap_or_default()
         }
         State::Stopping(_) if recycled(instance, run.incarnation).is_some() => {
             let reason = recycled(instance, run.incarnation).unwrap_or_default();

@@ -46,6 +46,11 @@ async function judge(page, what) {
 for (const theme of ["light", "dark"]) {
   test(`no serious fault: ${theme}`, TEST, async () => {
     const server = await new StandIn(PROGRAMS()).start();
+    server.exits = [
+      { time: 1_795_878_000.5, pid: 4711, exit: { signal: "KILL" }, core_dumped: false, cause: "killed by SIGKILL, because the kernel ran out of memory", during: "RUNNING", lived: 86_723, last_lines: ["cache grows beyond its bounds", "cannot allocate 1,073,741,824 bytes for the index of the search", "giving up"] },
+      { time: 1_795_790_000, pid: 4001, exit: { code: 3 }, core_dumped: false, cause: "exit code 3", during: "STARTING", lived: 0.24, last_lines: ["no such file: settings.toml"] },
+      { time: 1_795_789_000, pid: 3999, exit: { signal: "TERM" }, core_dumped: false, cause: "killed by SIGTERM, as its liveness check failed 3 times in a row: no answer within 1 s", during: "STOPPING", lived: 61, last_lines: [] },
+    ];
     server.log = ["plain", ...Array.from({ length: 16 }, (_, colour) => `\x1b[${colour < 8 ? 30 + colour : 82 + colour}mcolour ${colour}\x1b[0m`), "\x1b[41mground\x1b[0m \x1b[7minverse\x1b[0m \x1b[2mdim\x1b[0m", "needle"];
     const page = await open(browser, server.url, { theme });
     await live(page);
@@ -59,6 +64,15 @@ for (const theme of ["light", "dark"]) {
     await judge(page, "the log");
     await page.screenshot({ path: `${PICTURES}${theme}-log.png` });
     await page.keyboard.press("Escape");
+    await page.click("#dock [data-part=exits-button]");
+    await page.locator("#black-box h4").first().waitFor();
+    await judge(page, "the last exits");
+    await page.screenshot({ path: `${PICTURES}${theme}-exits.png` });
+    await page.setViewportSize({ width: 390, height: 844 });
+    await judge(page, "the last exits on a phone");
+    await page.screenshot({ path: `${PICTURES}${theme}-exits-phone.png` });
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await page.focus(".black-box-list");
     await page.keyboard.press("Escape");
     await page.locator("#dock").waitFor({ state: "hidden" });
     await page.fill("#filter", "nobody");

@@ -48,6 +48,11 @@ export class StandIn {
   /// Set to a status code to refuse events: what a proxy that does not know them may do.
   refuseEvents = null;
   refuseLogs = null;
+  /// Of every instance.
+  exits = [];
+  refuseExits = null;
+  /// Paths of the requests for them, in order.
+  asked = [];
 
   constructor(programs) {
     this.programs = programs;
@@ -114,6 +119,12 @@ export class StandIn {
     if (pathname === "/api/events") {
       if (this.refuseEvents) return response.writeHead(this.refuseEvents).end();
       return this.#stream(response, this.#readers, `event: status\ndata: ${JSON.stringify(documentOf(this.programs, this.config))}\n\n`);
+    }
+    if (pathname.includes("/why/")) {
+      this.asked.push(pathname);
+      if (this.refuseExits) return response.writeHead(403).end(this.refuseExits);
+      response.setHeader("Content-Type", "application/json");
+      return response.end(JSON.stringify({ name: "", lines: [], exits: this.exits }));
     }
     if (pathname.includes("/logs/")) return this.#logs(searchParams, response);
     return asset(pathname, response);
