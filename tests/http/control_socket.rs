@@ -1,8 +1,8 @@
 //! The control socket: whose it is, who may use it, and what its commands answer.
 
-mod harness;
-
-use harness::{Running, Site, as_stranger, descriptors, exists, get, is_root, post, wait_for, wait_until};
+use crate::harness::{
+    self, Running, Site, as_stranger, descriptors, exists, get, is_root, post, wait_for, wait_until,
+};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::fs;
