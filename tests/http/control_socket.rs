@@ -37,7 +37,8 @@ fn nobody_else_can_ever_open_it() {
     std::thread::scope(|scope| {
         let watch = scope.spawn(|| {
             let mut modes = Vec::new();
-            while !is_over.load(Ordering::Relaxed) {
+            // At least one look, however late this thread gets its turn.
+            while !is_over.load(Ordering::Relaxed) || modes.is_empty() {
                 modes.extend(path.symlink_metadata().ok().map(|found| found.mode() & 0o7777));
                 modes.dedup();
             }
