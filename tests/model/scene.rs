@@ -37,7 +37,7 @@ impl Scene {
     /// The same, under a supervisor with these keys.
     pub fn under(programs: &str, section: &str) -> Scene {
         let core = Supervisor::new(&config(programs, section));
-        let keys = core.programs().iter().flat_map(|program| program.instances());
+        let keys = core.programs().flat_map(|program| program.instances());
         let names = keys.map(|key| (core.name(*key), *key)).collect();
         Scene {
             core,
@@ -98,7 +98,7 @@ impl Scene {
 
     /// Every instance in the order of the list.
     pub fn list(&self) -> Vec<String> {
-        let keys = self.core.programs().iter().flat_map(|program| program.instances());
+        let keys = self.core.programs().flat_map(|program| program.instances());
         keys.map(|key| self.core.name(*key)).collect()
     }
 
@@ -172,7 +172,7 @@ impl Scene {
 
     pub fn handle(&mut self, event: Event) -> Vec<String> {
         self.core.handle(self.now, event);
-        let keys = self.core.programs().iter().flat_map(|program| program.instances());
+        let keys = self.core.programs().flat_map(|program| program.instances());
         self.names = keys.map(|key| (self.core.name(*key), *key)).collect();
         self.drain()
     }
