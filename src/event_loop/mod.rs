@@ -57,7 +57,7 @@ use crate::io::signals::{Notice, Signals};
 use crate::io::slack::{self, Slack};
 use crate::io::token::Source;
 use crate::io::wall_clock::WallClock;
-use crate::supervisor::{Event, Supervisor};
+use crate::supervisor::{Event, Heartbeats, Supervisor};
 use crate::time::Time;
 use blindness::Blindness;
 use documents::Documents;
@@ -122,6 +122,7 @@ pub(crate) struct EventLoop {
     has_unreaped: bool,
     slack: Slack,
     prober: Prober,
+    heartbeats: Heartbeats,
     memory: MemoryWatch,
     hooks: Hooks,
     agenda: Agenda,
@@ -177,6 +178,7 @@ impl EventLoop {
             has_unreaped: false,
             slack: Slack::new(),
             prober: Prober::default(),
+            heartbeats: Heartbeats::default(),
             memory: MemoryWatch::default(),
             hooks: Hooks::new(&spec.on_event),
             agenda: Agenda::default(),
@@ -253,6 +255,7 @@ impl EventLoop {
             self.watchers.next_deadline(),
             self.pipes.next_deadline(),
             self.prober.next_deadline(),
+            self.heartbeats.next_deadline(),
             self.memory.next_deadline(),
             self.hooks.next_deadline(),
             self.news.next_deadline(),
@@ -343,6 +346,7 @@ impl EventLoop {
         self.answer_http();
         self.pipes.pump(self.poll.registry());
         self.report_heard();
+        self.serve_heartbeats();
         self.serve_followers();
     }
 
@@ -435,7 +439,7 @@ impl EventLoop {
     }
 
     fn greet(&mut self) {
-        let programs = match self.supervisor.programs().len() {
+        let programs = match self.supervisor.programs().count() {
             1 => "1 program".to_owned(),
             count => format!("{count} programs"),
         };
