@@ -33,7 +33,7 @@ impl EventLoop {
                 Action::Sweep { run, groups } => self.processes.sweep(run, groups),
                 Action::Survey => is_to_survey = true,
                 Action::SignalStrays { run, signal } => {
-                    if let Err(error) = self.processes.signal_strays(run, signal) {
+                    if let Err(error) = self.processes.signal_strays(self.now, run, signal) {
                         let name = self.supervisor.name(run.instance);
                         log::error!("{name}: cannot send SIG{signal} to its strays: {error}");
                     }

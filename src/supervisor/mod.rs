@@ -200,6 +200,7 @@ impl Supervisor {
             Event::GroupGone { run } => self.group_gone(run),
             Event::Measured { run, resident } => self.measured(run, resident),
             Event::Surveyed { found } => self.surveyed(&found),
+            Event::SurveyFailed => self.survey_failed(),
             Event::Probed { run, probe, outcome } => self.probed(run, probe, outcome),
             Event::Planned { program, next } => self.planned(&program, next),
             Event::Due { program } => self.due(&program),

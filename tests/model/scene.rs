@@ -22,6 +22,8 @@ pub struct Scene {
     last_pid: u32,
     /// What runs have left behind, whenever the core asks.
     pub left: Vec<Leftover>,
+    /// Whether nobody can be looked for.
+    pub is_blind: bool,
     /// How often it has asked.
     pub surveys: u32,
 }
@@ -45,6 +47,7 @@ impl Scene {
             last_request: 0,
             last_pid: 0,
             left: Vec::new(),
+            is_blind: false,
             surveys: 0,
         }
     }
@@ -208,7 +211,9 @@ impl Scene {
         }
         if is_asked {
             self.surveys += 1;
-            lines.extend(self.handle(Event::Surveyed { found: self.left.clone() }));
+            let found = self.left.clone();
+            let answer = if self.is_blind { Event::SurveyFailed } else { Event::Surveyed { found } };
+            lines.extend(self.handle(answer));
         }
         lines
     }
