@@ -120,6 +120,28 @@ fn a_file_at_its_size_limit_has_whole_lines_and_goes_on_when_it_may() {
     }
 }
 
+/// Who cannot be heard because its log takes nothing is not silent.
+#[test]
+fn a_program_that_waits_for_its_log_is_not_taken_for_dead() {
+    let heartbeat = "liveness: {log: '^w', interval: 3, retries: 1}";
+    let running = writer(&format!("stdout_maxbytes: 0, log_full: block, {heartbeat}")).supervise();
+    let read = || running.site.read("small/out");
+    wait_until("output", || read().len() > 3000);
+    let pid = running.pid_of("w:0").unwrap();
+    limit_files(&running, read().len() as u64 + 5003);
+    let said = || running.process("w:0")["description"].to_string();
+    wait_until("the state to say so", || said().contains("output waits"));
+    // Nothing is to happen, for longer than two intervals.
+    std::thread::sleep(Duration::from_millis(6500));
+    assert!(said().contains("output waits"), "{}", said());
+    limit_files(&running, nix::libc::RLIM_INFINITY);
+    let length = read().len();
+    wait_until("further output", || read().len() > length + 5000);
+    assert_eq!(running.pid_of("w:0"), Some(pid));
+    assert_eq!(running.process("w:0")["restarts"], 0);
+    running.signal(nix::sys::signal::Signal::SIGKILL);
+}
+
 #[test]
 fn a_full_disk_costs_whole_lines_and_is_left_behind_within_seconds() {
     let Some(disk) = SmallDisk::mount(writer("stdout_maxbytes: 0")) else { return };

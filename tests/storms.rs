@@ -102,6 +102,39 @@ fn a_console_is_told_of_it_in_two_lines() {
     supervisor.stop();
 }
 
+/// One call each at its begin and its end, to those who want to hear of storms and of nothing else.
+#[test]
+fn hooks_are_told_of_it_as_a_whole() {
+    let programs = "  w: {cmd: sleep 1000, starttime: 0, numprocs: 20}";
+    let site = Site::new(programs);
+    let tell = "[sh, -c, 'echo \"$TASKMASTER_EVENT:$TASKMASTER_EVENT_REASON\" >> told; echo \"$TASKMASTER_EVENT_JSON\" >> json']";
+    site.configure(
+        programs,
+        &format!("  restart_storm: {{rate: 10, burst: 5}}\n  on_event: [{{events: [storm, storm_over], exec: {tell}}}]"),
+    );
+    let supervisor = site.supervise();
+    wait_until("all to run", || running(&supervisor) == 20);
+    all_die(&supervisor, 20);
+    wait_until("its end", || supervisor.site.read("json").lines().count() == 2);
+    let told = supervisor.site.read("told");
+    let reason = |event: &str| {
+        told.lines().find_map(|line| line.strip_prefix(event)).unwrap_or_else(|| panic!("{event} in {told}"))
+    };
+    let (begin, end) = (reason("storm:"), reason("storm_over:"));
+    assert!(begin.starts_with("restart storm: ") && begin.contains(" restarts in "), "{begin}");
+    assert!(begin.ends_with("; further ones are paced to 10 a second (restart_storm)"), "{begin}");
+    assert!(end.starts_with("restart storm is over: "), "{end}");
+    let json = supervisor.site.read("json");
+    let mut documents = json.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let json = documents.find(|json| json["event"] == "storm").unwrap();
+    for key in ["program", "process", "state", "exit"] {
+        assert!(json[key].is_null(), "{json}");
+    }
+    assert_eq!((&json["count"], &json["processes"]), (&1.into(), &serde_json::json!([])));
+    assert_eq!(json["reason"], begin);
+    supervisor.stop();
+}
+
 #[test]
 fn without_a_pace_all_come_again_at_once() {
     let supervisor = site(MANY, "off").supervise();

@@ -33,6 +33,7 @@ pub static ALL: &[Workload] = &[
     workload("crash_and_restart", core::MANY, core::crash_and_restart),
     workload("stop", core::MANY, core::stop),
     workload("one_order_among_many", 1, core::one_order_among_many),
+    workload("remove_programs", core::MANY, core::remove_programs),
     workload("timers", core::TIMERS, core::timers),
     workload("snapshot", faces::ROWS, faces::snapshot),
     workload("status_table", faces::ROWS, faces::table),

@@ -11,7 +11,7 @@ pub use complete::{Completion, Names, complete};
 pub use flags::Flag;
 pub(crate) use parse::nearest;
 pub use parse::{LINE_BYTES_MAX, ParseError, parse};
-pub use target::Target;
+pub use target::{Share, Target};
 
 use std::fmt;
 

@@ -15,11 +15,70 @@ enum Pattern {
     All,
     /// Name of a state, upper case.
     State(String),
-    /// Glob of a program's name, and of the instance's number if one was written.
+    /// A program's name or a glob of it, and which of its instances.
     Name {
         program: String,
-        number: Option<String>,
+        is_glob: bool,
+        numbers: Numbers,
     },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Numbers {
+    /// None was written.
+    Any,
+    /// `*`
+    Each,
+    One(u32),
+    Glob(String),
+    /// No number is written like this.
+    Never,
+}
+
+/// Which instances of one program a target means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share<'a> {
+    /// None, whatever there are.
+    Nothing,
+    /// All, even if there are none.
+    Whole,
+    /// The one of this number.
+    Number(u32),
+    /// Those whose number this glob describes.
+    Numbers(&'a str),
+    /// Those in the state of this name.
+    State(&'a str),
+}
+
+impl Share<'_> {
+    /// Whether an instance is in it; `state` is the name of the instance's state.
+    pub fn has(self, number: u32, state: &str) -> bool {
+        match self {
+            Share::Nothing => false,
+            Share::Whole => true,
+            Share::Number(wanted) => wanted == number,
+            Share::Numbers(wanted) => glob(wanted.as_bytes(), number.to_string().as_bytes()),
+            Share::State(wanted) => wanted == state,
+        }
+    }
+}
+
+impl Numbers {
+    fn parse(text: &str) -> Numbers {
+        // Instances are called by the usual way to write their numbers, not by 01 or +1.
+        let is_usual =
+            text == "0" || (text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0'));
+        match text.parse() {
+            _ if text == "*" => Numbers::Each,
+            _ if is_glob(text) => Numbers::Glob(text.to_owned()),
+            Ok(number) if is_usual => Numbers::One(number),
+            Ok(_) | Err(_) => Numbers::Never,
+        }
+    }
+}
+
+fn is_glob(text: &str) -> bool {
+    text.bytes().any(|byte| matches!(byte, b'*' | b'?'))
 }
 
 impl Target {
@@ -30,44 +89,47 @@ impl Target {
         } else if let Some(state) = text.strip_prefix('@') {
             Pattern::State(state.to_ascii_uppercase())
         } else {
-            let (program, number) = match text.split_once(':') {
-                Some((program, number)) => (program, Some(number.to_owned())),
-                None => (text, None),
+            let (program, numbers) = match text.split_once(':') {
+                Some((program, number)) => (program, Numbers::parse(number)),
+                None => (text, Numbers::Any),
             };
-            Pattern::Name { program: program.to_owned(), number }
+            Pattern::Name { program: program.to_owned(), is_glob: is_glob(program), numbers }
         };
         Target { text: text.to_owned(), pattern }
     }
 
+    /// Which instances of the program of this name it means.
+    pub fn share_of(&self, program: &str) -> Share<'_> {
+        match &self.pattern {
+            Pattern::All => Share::Whole,
+            Pattern::State(state) => Share::State(state),
+            Pattern::Name { program: wanted, is_glob, .. }
+                if wanted != program && !(*is_glob && glob(wanted.as_bytes(), program.as_bytes())) =>
+            {
+                Share::Nothing
+            }
+            Pattern::Name { numbers, .. } => match numbers {
+                Numbers::Any | Numbers::Each => Share::Whole,
+                Numbers::One(number) => Share::Number(*number),
+                Numbers::Glob(numbers) => Share::Numbers(numbers),
+                Numbers::Never => Share::Nothing,
+            },
+        }
+    }
+
     /// Whether it means this instance; `state` is the name of the instance's state.
     pub fn matches(&self, program: &str, number: u32, state: &str) -> bool {
-        match &self.pattern {
-            Pattern::All => true,
-            Pattern::State(wanted) => wanted == state,
-            Pattern::Name { program: wanted, number: wanted_number } => {
-                glob(wanted.as_bytes(), program.as_bytes())
-                    && wanted_number
-                        .as_ref()
-                        .is_none_or(|wanted| glob(wanted.as_bytes(), number.to_string().as_bytes()))
-            }
-        }
+        self.share_of(program).has(number, state)
     }
 
     /// Whether it means a program as a whole, so that one without instances is no mistake.
     pub fn matches_program(&self, program: &str) -> bool {
-        match &self.pattern {
-            Pattern::All => true,
-            Pattern::State(_) => false,
-            Pattern::Name { program: wanted, number } => {
-                glob(wanted.as_bytes(), program.as_bytes())
-                    && number.as_ref().is_none_or(|number| number == "*")
-            }
-        }
+        self.share_of(program) == Share::Whole
     }
 
     /// Whether it speaks of instances by number: `worker:*`.
     pub fn has_number(&self) -> bool {
-        matches!(self.pattern, Pattern::Name { number: Some(_), .. })
+        matches!(&self.pattern, Pattern::Name { numbers, .. } if *numbers != Numbers::Any)
     }
 
     /// The state it asks for, if it asks for one.
@@ -82,8 +144,8 @@ impl Target {
     pub fn is_single(&self) -> bool {
         match &self.pattern {
             Pattern::All | Pattern::State(_) => false,
-            Pattern::Name { program, number } => {
-                number.as_ref().is_some_and(|number| !format!("{program}{number}").contains(['*', '?']))
+            Pattern::Name { is_glob, numbers, .. } => {
+                !is_glob && matches!(numbers, Numbers::One(_) | Numbers::Never)
             }
         }
     }
@@ -153,6 +215,11 @@ mod tests {
         assert_eq!(matching("@running"), ["worker:0", "web:1"]);
         assert_eq!(matching("a?b"), ["a.b:1"]);
         assert_eq!(matching("a.b:"), [""; 0]);
+        assert_eq!(matching("worker:?"), ["worker:0"]);
+        assert_eq!(matching("worker:1*"), ["worker:10"]);
+        assert_eq!(matching("worker:010"), [""; 0]);
+        assert_eq!(matching("worker:+0"), [""; 0]);
+        assert_eq!(matching("worker:99999999999"), [""; 0]);
         assert_eq!(matching(""), [""; 0]);
     }
 

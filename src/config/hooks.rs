@@ -32,11 +32,18 @@ pub enum HookEvent {
     Exited,
     /// An instance of which one of these was told is RUNNING again, and ready.
     Recovered,
+    /// So many restarts at once that further ones are paced.
+    Storm,
+    /// That is over.
+    StormOver,
 }
 
 impl HookEvent {
     /// All of them.
-    pub const ALL: [HookEvent; 3] = [HookEvent::Fatal, HookEvent::Exited, HookEvent::Recovered];
+    pub const ALL: [HookEvent; 5] =
+        [HookEvent::Fatal, HookEvent::Exited, HookEvent::Recovered, HookEvent::Storm, HookEvent::StormOver];
+    /// Those that happen to an instance: what a hook is told of that names none.
+    pub const OF_INSTANCES: [HookEvent; 3] = [HookEvent::Fatal, HookEvent::Exited, HookEvent::Recovered];
 
     /// As it is written in a configuration.
     pub fn name(self) -> &'static str {
@@ -44,6 +51,8 @@ impl HookEvent {
             HookEvent::Fatal => "fatal",
             HookEvent::Exited => "exited",
             HookEvent::Recovered => "recovered",
+            HookEvent::Storm => "storm",
+            HookEvent::StormOver => "storm_over",
         }
     }
 }
@@ -77,9 +86,11 @@ struct Draft {
 }
 
 const KEYS: &[Key<Draft>] = &[
-    Key::nested("events", "what it is told of: fatal, exited, recovered", |field, draft| {
-        events(field).map(|events| draft.events = events)
-    }),
+    Key::nested(
+        "events",
+        "what it is told of: fatal, exited, recovered, storm, storm_over",
+        |field, draft| events(field).map(|events| draft.events = events),
+    ),
     Key::nested("exec", "a command that is run", |field, draft| {
         let mut program = parse::default_program("on_event", field.world.directory);
         program.cmd = values::command(field)?;
@@ -116,7 +127,7 @@ fn hook(field: &Field) -> Option<HookSpec> {
         return field.wrong("an item of `on_event` is a map", EXAMPLE);
     };
     let mut draft = Draft {
-        events: HookEvent::ALL.to_vec(),
+        events: HookEvent::OF_INSTANCES.to_vec(),
         actions: Vec::new(),
         timeout: Duration::from_secs(10),
         interval: Duration::from_secs(1),
@@ -137,7 +148,7 @@ fn hook(field: &Field) -> Option<HookSpec> {
 
 fn events(field: &Field) -> Option<Vec<HookEvent>> {
     let names = HookEvent::ALL.map(HookEvent::name);
-    let wanted = "fatal, exited, recovered, or a list of them";
+    let wanted = "fatal, exited, recovered, storm, storm_over, or a list of them";
     let event = |field: Field| {
         let (text, _) = field.scalar(wanted)?;
         match HookEvent::ALL.into_iter().find(|event| event.name() == text) {

@@ -1,6 +1,7 @@
 //! A regular expression that lines of output are held against.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// The largest compiled expression, in bytes. What a line costs grows with it: this holds a check of
 /// four thousand bytes by the worst of them to a few milliseconds.
@@ -10,7 +11,8 @@ const COMPILED_BYTES_MAX: usize = 16 * 1024;
 /// time for a line is bounded by its length.
 #[derive(Clone)]
 pub struct Pattern {
-    regex: regex_lite::Regex,
+    /// Shared with what it needs while it searches: many listen for the same.
+    regex: Arc<regex_lite::Regex>,
     /// It stands for nothing but its own letters, which are found much faster.
     is_plain: bool,
 }
@@ -23,7 +25,7 @@ impl Pattern {
     pub fn new(text: &str) -> Result<Pattern, String> {
         let compiled = regex_lite::RegexBuilder::new(text).size_limit(COMPILED_BYTES_MAX).build();
         let regex = compiled.map_err(|error| error.to_string())?;
-        Ok(Pattern { regex, is_plain: regex_lite::escape(text) == text })
+        Ok(Pattern { regex: Arc::new(regex), is_plain: regex_lite::escape(text) == text })
     }
 
     /// As it was written.

@@ -35,8 +35,8 @@ pub enum Check {
     Tcp(Template),
     /// A GET of this URL that must be answered by a status of 200 to 399.
     Http(Template),
-    /// A line of its output that this is found in. Nothing is done for it: a process is heard from its
-    /// start on, and has said it once and for all.
+    /// A line of its output that this is found in. Nothing is done for it: a process is heard. What it says
+    /// of its readiness it says once and for all, from its start on; that it lives, in each interval.
     Log(Pattern),
 }
 
@@ -190,13 +190,6 @@ pub(super) fn probe(field: &Field) -> Option<ProbeSpec> {
         return field.wrong(message, "leave all but one out");
     }
     match checks.pop() {
-        Some((_, Check::Log(_))) if field.key() == "liveness" => {
-            let message = "`liveness` cannot be checked by `log`";
-            field.wrong(
-                message,
-                "a line is said once; whether it still lives is found out by exec, tcp or http",
-            )
-        }
         Some((_, check)) => Some(ProbeSpec { check, interval, timeout, retries, start_delay }),
         None => field.wrong(format!("`{}` has nothing to check", field.key()), "add exec, tcp, http or log"),
     }

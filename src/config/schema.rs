@@ -323,7 +323,7 @@ pub const PROGRAM_KEYS: &[Key<ProgramSpec>] = &[
     Key {
         name: "liveness",
         default: "none",
-        summary: "the same, but for log; failures beyond its retries restart the instance, as its policy says",
+        summary: "the same; failures beyond its retries restart the instance, as its policy says; with log, a line must match in each interval",
         applies: Applies::NextStart,
         differs: |old, new| old.governance.liveness != new.governance.liveness,
         set: |field, spec| probes::probe(field).map(|value| spec.governance.liveness = Some(value)),

@@ -8,7 +8,7 @@ use super::governance::{Governance, RestartDelay};
 use super::hooks::HookSpec;
 use super::identity::Identity;
 use super::pattern::Pattern;
-use super::probes::Check;
+use super::probes::{Check, ProbeSpec};
 use super::storm::RestartStorm;
 use super::template::Template;
 use crate::signal::Signal;
@@ -87,21 +87,35 @@ const HEARD_INSTANCES_MAX: u32 = 64;
 impl ProgramSpec {
     /// Whether the last lines of its stderr are kept in memory although it is discarded.
     pub fn hears_discarded_stderr(&self) -> bool {
-        let is_worth_it = self.numprocs <= HEARD_INSTANCES_MAX || self.awaited_line().is_some();
+        let is_worth_it = self.numprocs <= HEARD_INSTANCES_MAX || self.is_listened_to();
         self.stderr == Output::Discard && is_worth_it
     }
 
     /// Whether its stdout goes through a pipe although it is discarded: a line of it is waited for.
     pub fn hears_discarded_stdout(&self) -> bool {
-        self.stdout == Output::Discard && self.awaited_line().is_some()
+        self.stdout == Output::Discard && self.is_listened_to()
+    }
+
+    /// Whether lines of its output are held against an expression.
+    fn is_listened_to(&self) -> bool {
+        self.awaited_line().is_some() || self.heartbeat().is_some()
     }
 
     /// What a line of its output has to match before it is ready.
     pub fn awaited_line(&self) -> Option<&Pattern> {
-        match self.governance.readiness.as_ref().map(|probe| &probe.check) {
-            Some(Check::Log(pattern)) => Some(pattern),
-            Some(Check::Exec(_) | Check::Tcp(_) | Check::Http(_)) | None => None,
-        }
+        expression(self.governance.readiness.as_ref())
+    }
+
+    /// What a line of its output has to match in each interval.
+    pub fn heartbeat(&self) -> Option<&Pattern> {
+        expression(self.governance.liveness.as_ref())
+    }
+}
+
+fn expression(probe: Option<&ProbeSpec>) -> Option<&Pattern> {
+    match &probe?.check {
+        Check::Log(pattern) => Some(pattern),
+        Check::Exec(_) | Check::Tcp(_) | Check::Http(_) => None,
     }
 }
 

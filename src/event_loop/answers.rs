@@ -76,7 +76,7 @@ impl EventLoop {
     }
 
     fn complete(&self, line: &str) -> Completion {
-        let programs = self.supervisor.programs().iter().map(Program::spec);
+        let programs = self.supervisor.programs().map(Program::spec);
         let programs = programs.map(|spec| (spec.name.as_str(), spec.numprocs)).collect();
         command::complete(line, &Names { programs, states: &State::NAMES })
     }
@@ -129,8 +129,13 @@ impl EventLoop {
         }
     }
 
-    pub(super) fn snapshot(&self, wanted: impl Fn(Key) -> bool) -> Snapshot {
-        view::take(&self.supervisor, self.now, wanted, |pid| self.observe(pid))
+    pub(super) fn snapshot(&self) -> Snapshot {
+        view::take(&self.supervisor, self.now, |pid| self.observe(pid))
+    }
+
+    /// Of some instances, as [`crate::supervisor::Supervisor::resolve`] finds them.
+    pub(super) fn snapshot_of(&self, keys: &[Key]) -> Snapshot {
+        view::take_some(&self.supervisor, self.now, keys, |pid| self.observe(pid))
     }
 
     pub(super) fn observe(&self, pid: u32) -> Observed {

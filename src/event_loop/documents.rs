@@ -40,16 +40,17 @@ impl EventLoop {
             return Arc::clone(document);
         }
         self.refresh_usages();
-        let document: Arc<[u8]> = view::json::status(&self.about(), &self.snapshot(|_| true)).into();
+        let document: Arc<[u8]> = view::json::status(&self.about(), &self.snapshot()).into();
         self.documents.status = Some((self.now, Arc::clone(&document)));
         document
     }
 
     /// The document with only this program, if there is one of that name.
     pub(super) fn status_document_of(&mut self, program: &str) -> Vec<u8> {
-        self.refresh_usages();
-        let is_wanted = |key| self.supervisor.program_of(key).is_some_and(|of| of.spec().name == program);
-        let mut snapshot = self.snapshot(is_wanted);
+        let found = self.supervisor.programs().find(|found| found.spec().name == program);
+        let keys = found.map_or_else(Vec::new, |found| found.instances().to_vec());
+        self.refresh_usages_of(&keys);
+        let mut snapshot = self.snapshot_of(&keys);
         snapshot.programs.retain(|found| found.name == program);
         view::json::status(&self.about(), &snapshot)
     }

@@ -31,7 +31,7 @@ impl EventLoop {
                 Action::Sweep { run, groups } => self.processes.sweep(run, groups),
                 Action::Survey => is_to_survey = true,
                 Action::SignalStrays { run, signal } => {
-                    if let Err(error) = self.processes.signal_strays(run, signal) {
+                    if let Err(error) = self.processes.signal_strays(self.now, run, signal) {
                         let name = self.supervisor.name(run.instance);
                         log::error!("{name}: cannot send SIG{signal} to its strays: {error}");
                     }
@@ -122,7 +122,7 @@ impl EventLoop {
             Some(self.pipes.add(self.poll.registry(), reader?, stream?, run.instance))
         });
         self.processes.insert(spawned.pid, *run, pipes);
-        self.await_line(program, *run, pipes);
+        self.await_lines(program, *run, pipes);
         let level = self.level_of_restarts(log::Level::Info);
         log::log!(level, "{}:{number}: spawned, pid {}", program.name, spawned.pid);
         Ok(spawned.pid)
@@ -209,9 +209,14 @@ impl EventLoop {
                 );
             }
             State::Starting(_) | State::Stopping(_) => {
-                match why::recycled(instance, instance.incarnation()).filter(|_| from == State::Running) {
+                let was_running = from == State::Running;
+                let ill = why::ill(instance, instance.incarnation()).filter(|_| was_running);
+                match why::recycled(instance, instance.incarnation()).filter(|_| was_running) {
                     Some(reason) => log::info!("{name}: recycled, as {reason}"),
-                    None => log::debug!("{name}: {from} -> {to}"),
+                    None => match ill {
+                        Some(reason) => log::warn!("{name}: ended, as {reason}"),
+                        None => log::debug!("{name}: {from} -> {to}"),
+                    },
                 }
             }
         }

@@ -229,7 +229,7 @@ impl EventLoop {
 
     /// The instance of this program with this number.
     pub(super) fn find_instance(&self, program: &str, number: u32) -> Option<Key> {
-        let found = self.supervisor.programs().iter().find(|found| found.spec().name == program)?;
+        let found = self.supervisor.programs().find(|found| found.spec().name == program)?;
         let is_it =
             |key: &Key| self.supervisor.instance(*key).is_some_and(|instance| instance.number() == number);
         found.instances().iter().copied().find(is_it)

@@ -6,7 +6,7 @@ use crate::io::clock::wall_time;
 use crate::io::process::Helper;
 use crate::slots::Key;
 use crate::supervisor::{ExitStatus, Run, State, is_expected};
-use crate::view::{self, Happening};
+use crate::view::{self, Happening, Whom};
 
 impl EventLoop {
     /// An instance changed its state.
@@ -75,16 +75,25 @@ impl EventLoop {
         let number = instance.number();
         let happening = Happening {
             event,
-            program: program.spec().name.clone(),
-            instance: key,
-            number,
-            state: instance.state(),
-            exit,
+            whom: Some(Whom {
+                program: program.spec().name.clone(),
+                instance: key,
+                number,
+                state: instance.state(),
+                exit,
+            }),
             reason: reason.unwrap_or(how),
             at: wall_time(),
             numbers: vec![number],
             count: 1,
         };
+        self.hooks.note(self.now, &happening);
+    }
+
+    /// A restart storm has begun, or is over.
+    pub(super) fn tell_hooks_of_storm(&mut self, event: HookEvent, text: &str) {
+        let (reason, at) = (text.to_owned(), wall_time());
+        let happening = Happening { event, whom: None, reason, at, numbers: Vec::new(), count: 1 };
         self.hooks.note(self.now, &happening);
     }
 

@@ -1,6 +1,5 @@
 //! What the supervisor measures of itself, and the answer to `GET /metrics`.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use super::EventLoop;
@@ -39,15 +38,13 @@ impl EventLoop {
         };
         let supervisor = &self.supervisor;
         self.pipes.keep_counts(|instance| supervisor.instance(instance).is_some());
-        let instances = supervisor.programs().iter().flat_map(|program| program.instances());
-        let log_bytes: HashMap<String, LogBytes> = instances
+        let instances = supervisor.programs().flat_map(|program| program.instances());
+        let log_bytes: Vec<LogBytes> = instances
             .map(|instance| {
                 let Counts { written, dropped } = self.pipes.counts(*instance);
-                (supervisor.name(*instance), LogBytes { written, dropped })
+                LogBytes { written, dropped }
             })
             .collect();
-        metrics::render(&self.snapshot(|_| true), &own, |name| {
-            log_bytes.get(name).copied().unwrap_or_default()
-        })
+        metrics::render(&self.snapshot(), &own, &log_bytes)
     }
 }

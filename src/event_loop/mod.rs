@@ -58,7 +58,7 @@ use crate::io::signals::{Lull, Notice, Signals};
 use crate::io::slack::{self, Slack};
 use crate::io::token::Source;
 use crate::io::wall_clock::WallClock;
-use crate::supervisor::{Event, Supervisor};
+use crate::supervisor::{Event, Heartbeats, Supervisor};
 use crate::time::Time;
 use blindness::Blindness;
 use documents::Documents;
@@ -124,6 +124,7 @@ pub(crate) struct EventLoop {
     has_unreaped: bool,
     slack: Slack,
     prober: Prober,
+    heartbeats: Heartbeats,
     memory: MemoryWatch,
     hooks: Hooks,
     agenda: Agenda,
@@ -180,6 +181,7 @@ impl EventLoop {
             has_unreaped: false,
             slack: Slack::new(),
             prober: Prober::default(),
+            heartbeats: Heartbeats::default(),
             memory: MemoryWatch::default(),
             hooks: Hooks::new(&spec.on_event),
             agenda: Agenda::default(),
@@ -259,6 +261,7 @@ impl EventLoop {
             self.watchers.next_deadline(),
             self.pipes.next_deadline(),
             self.prober.next_deadline(),
+            self.heartbeats.next_deadline(),
             self.memory.next_deadline(),
             self.hooks.next_deadline(),
             self.news.next_deadline(),
@@ -349,6 +352,7 @@ impl EventLoop {
         self.answer_http();
         self.pipes.pump(self.poll.registry());
         self.report_heard();
+        self.serve_heartbeats();
         self.serve_followers();
     }
 
@@ -443,7 +447,7 @@ impl EventLoop {
     }
 
     fn greet(&mut self) {
-        let programs = match self.supervisor.programs().len() {
+        let programs = match self.supervisor.programs().count() {
             1 => "1 program".to_owned(),
             count => format!("{count} programs"),
         };

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::EventLoop;
 use crate::command::Verbosity;
+use crate::config::HookEvent;
 use crate::slots::Key;
 use crate::supervisor::{State, Subject, is_expected};
 use crate::time::Time;
@@ -263,8 +264,13 @@ impl EventLoop {
             Subject::StormIsOver => (log::Level::Warn, Style::Good, false),
         };
         log::log!(level, "{text}");
-        if subject == Subject::StormBegins {
-            self.news.leave_to_the_storm();
+        match subject {
+            Subject::StormBegins => {
+                self.news.leave_to_the_storm();
+                self.tell_hooks_of_storm(HookEvent::Storm, text);
+            }
+            Subject::StormIsOver => self.tell_hooks_of_storm(HookEvent::StormOver, text),
+            Subject::Roll(_) | Subject::RunSkipped | Subject::RunAfterSkipped => {}
         }
         if self.console.is_interactive() && !is_known && self.news.verbosity != Verbosity::None {
             self.console.announce(&Line(vec![(style, text.to_owned())]));

@@ -12,33 +12,72 @@ impl EventLoop {
         if from == State::Running {
             self.prober.forget(self.poll.registry(), key);
         }
+        if from == State::Running || !matches!(to, State::Starting(_) | State::Running) {
+            self.heartbeats.end(key);
+        }
         if to == State::Running
             && let Some(instance) = self.supervisor.instance(key)
             && let Some(program) = self.supervisor.program_of(key)
         {
             let run = Run { instance: key, incarnation: instance.incarnation() };
             self.prober.watch(self.now, run, program.shared_spec(), instance.number());
+            self.heartbeats.begin(self.now, run);
         }
     }
 
-    /// A process that is ready when it says so is heard from its start on, whichever stream it says it on.
-    pub(super) fn await_line(&mut self, program: &ProgramSpec, run: Run, pipes: [Option<Key>; 2]) {
-        let Some(pattern) = program.awaited_line() else { return };
-        for pipe in pipes.into_iter().flatten() {
-            self.pipes.listen(pipe, pattern, run.incarnation);
+    /// A process that is ready when it says so is heard from its start on, whichever stream it says it on;
+    /// so is one that has to say that it lives, though nobody asks before it is RUNNING.
+    pub(super) fn await_lines(&mut self, program: &ProgramSpec, run: Run, pipes: [Option<Key>; 2]) {
+        self.heartbeats.expect(run, program.governance.liveness.as_ref());
+        let wanted = [(Probe::Readiness, program.awaited_line()), (Probe::Liveness, program.heartbeat())];
+        for (probe, pattern) in wanted {
+            let Some(pattern) = pattern else { continue };
+            for pipe in pipes.into_iter().flatten() {
+                self.pipes.listen(pipe, probe, pattern, run.incarnation);
+            }
         }
     }
 
     /// Tells who has said what was waited for.
     pub(super) fn report_heard(&mut self) {
-        for (instance, incarnation) in self.pipes.take_heard() {
-            let pid = self.supervisor.instance(instance).and_then(|instance| instance.pid());
-            for pipe in pid.into_iter().flat_map(|pid| self.processes.pipes_of(pid)) {
-                self.pipes.stop_listening(pipe);
+        for (run, probe) in self.pipes.take_heard() {
+            for pipe in self.pipes_of_run(run) {
+                self.pipes.settle(pipe, probe);
             }
-            let run = Run { instance, incarnation };
-            self.handle(Event::Probed { run, probe: Probe::Readiness, outcome: Ok(()) });
+            if probe == Probe::Liveness {
+                self.heartbeats.heard(run);
+            }
+            self.handle(Event::Probed { run, probe, outcome: Ok(()) });
         }
+    }
+
+    /// Tells who has not been heard from for an interval. What was written in time counts, even if it was
+    /// not read before: whoever was late then was we.
+    pub(super) fn serve_heartbeats(&mut self) {
+        while let Some(run) = self.heartbeats.pop_due(self.now) {
+            let pipes = self.pipes_of_run(run);
+            let mut is_deaf = false;
+            if self.heartbeats.is_silent(run) {
+                for pipe in &pipes {
+                    is_deaf |= !self.pipes.catch_up(*pipe);
+                }
+                self.report_heard();
+            }
+            let failure = self.heartbeats.turn(self.now, run, is_deaf);
+            for pipe in pipes {
+                self.pipes.listen_again(pipe);
+            }
+            if let Some(reason) = failure {
+                self.handle(Event::Probed { run, probe: Probe::Liveness, outcome: Err(reason) });
+            }
+        }
+    }
+
+    /// Those of its living process, if that is the one that is meant.
+    fn pipes_of_run(&self, run: Run) -> Vec<Key> {
+        let instance = self.supervisor.instance(run.instance);
+        let pid = instance.filter(|it| it.incarnation() == run.incarnation).and_then(|it| it.pid());
+        pid.into_iter().flat_map(|pid| self.processes.pipes_of(pid)).collect()
     }
 
     /// Begins what is due, and tells what was found.

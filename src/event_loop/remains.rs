@@ -10,7 +10,7 @@ const SURVIVORS_SHOWN_MAX: usize = 20;
 impl EventLoop {
     /// Tells the core what has become of the groups and strays that it waits for.
     pub(super) fn report_remains(&mut self) {
-        for left in self.processes.look_at_remains() {
+        for left in self.processes.look_at_remains(self.now) {
             match left {
                 Left::Nothing(run) => self.handle(Event::GroupGone { run }),
                 Left::Strays { run, count } => {
@@ -24,14 +24,19 @@ impl EventLoop {
 
     /// Tells the core what ended runs have left behind, by one look at our children.
     pub(super) fn survey(&mut self) {
-        let found = self.processes.survey();
-        self.handle(Event::Surveyed { found });
+        let event = match self.processes.survey() {
+            Some(found) => Event::Surveyed { found },
+            None => Event::SurveyFailed,
+        };
+        self.handle(event);
     }
 
     /// Whoever asks why is to know what lives of earlier runs now, if there may be something.
     pub(super) fn look_for_leftovers(&mut self) {
-        if self.supervisor.may_have_leftovers() {
-            self.survey();
+        if self.supervisor.may_have_leftovers()
+            && let Some(found) = self.processes.survey()
+        {
+            self.handle(Event::Surveyed { found });
         }
     }
 

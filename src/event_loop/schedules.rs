@@ -38,7 +38,7 @@ impl EventLoop {
         let plans: Vec<(String, Option<String>)> =
             self.agenda.all().map(|(program, next)| (program.to_owned(), next.map(shown))).collect();
         for (program, next) in plans {
-            let known = self.supervisor.programs().iter().find(|known| known.spec().name == program);
+            let known = self.supervisor.programs().find(|known| known.spec().name == program);
             let Some(known) = known.filter(|known| known.next_run() != next.as_deref()) else { continue };
             for instance in known.instances() {
                 self.watchers.note(self.now, *instance);

@@ -2,12 +2,20 @@
 
 use super::EventLoop;
 use crate::command::Target;
+use crate::slots::Key;
 use crate::view::{self, Line, Snapshot};
+
+/// Whose rows are asked for.
+enum Selection {
+    All,
+    These(Vec<Key>),
+}
 
 impl EventLoop {
     /// One line for each instance, always: what a script reads.
     pub(super) fn status(&self, targets: &[Target]) -> Vec<String> {
-        let (snapshot, errors) = self.snapshot_of(targets);
+        let (selection, errors) = self.select(targets);
+        let snapshot = self.snapshot_selected(&selection);
         let mut lines = snapshot.as_ref().map_or_else(Vec::new, view::table::render);
         lines.extend(errors);
         lines
@@ -15,7 +23,7 @@ impl EventLoop {
 
     /// Where `scale` has led away from the configuration.
     fn drift(&self, shown: &Snapshot) -> Vec<String> {
-        let scaled = self.supervisor.programs().iter().filter_map(|program| {
+        let scaled = self.supervisor.programs().filter_map(|program| {
             let (name, count) = (&program.spec().name, program.spec().numprocs);
             let is_shown = shown.programs.iter().any(|rows| rows.name == *name);
             let from = program.scaled_from().filter(|_| is_shown)?;
@@ -27,9 +35,13 @@ impl EventLoop {
     /// The table for a person, in lines of less than `columns`. Who names numbers wants to see every
     /// instance.
     pub(super) fn overview(&mut self, targets: &[Target], columns: usize) -> Vec<Line> {
-        self.refresh_usages();
         let folds = !targets.iter().any(Target::has_number);
-        let (snapshot, errors) = self.snapshot_of(targets);
+        let (selection, errors) = self.select(targets);
+        match &selection {
+            Selection::All => self.refresh_usages(),
+            Selection::These(keys) => self.refresh_usages_of(keys),
+        }
+        let snapshot = self.snapshot_selected(&selection);
         let mut lines = snapshot
             .as_ref()
             .map_or_else(Vec::new, |snapshot| view::overview::render(snapshot, columns, folds));
@@ -39,15 +51,21 @@ impl EventLoop {
         lines
     }
 
-    /// What the targets mean, if anything, and what is wrong with them.
-    fn snapshot_of(&self, targets: &[Target]) -> (Option<Snapshot>, Vec<String>) {
+    /// What the targets mean, and what is wrong with them.
+    fn select(&self, targets: &[Target]) -> (Selection, Vec<String>) {
         if targets.is_empty() {
-            return (Some(self.snapshot(|_| true)), Vec::new());
+            return (Selection::All, Vec::new());
         }
-        let (mut keys, errors) = self.supervisor.resolve(targets);
-        keys.sort_unstable();
-        let snapshot = (!keys.is_empty()).then(|| self.snapshot(|key| keys.binary_search(&key).is_ok()));
-        (snapshot, errors)
+        let (keys, errors) = self.supervisor.resolve(targets);
+        (Selection::These(keys), errors)
+    }
+
+    /// The rows, if anything is to be shown.
+    fn snapshot_selected(&self, selection: &Selection) -> Option<Snapshot> {
+        match selection {
+            Selection::All => Some(self.snapshot()),
+            Selection::These(keys) => (!keys.is_empty()).then(|| self.snapshot_of(keys)),
+        }
     }
 
     /// Shows `status -w` anew, when it is time.

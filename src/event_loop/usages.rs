@@ -9,16 +9,23 @@ use crate::time::Time;
 impl EventLoop {
     /// For somebody who looks: reads what is not known, and anew what is old.
     pub(super) fn refresh_usages(&mut self) {
-        let all = self.supervisor.programs().iter().flat_map(|program| program.instances());
+        let all = self.supervisor.programs().flat_map(|program| program.instances());
         let living = all.filter_map(|key| self.living(*key)).collect();
         let due = self.usages.due(self.now, living);
+        self.read_usages(due);
+    }
+
+    /// The same for somebody who looks at a few.
+    pub(super) fn refresh_usages_of(&mut self, keys: &[Key]) {
+        let living = keys.iter().filter_map(|key| self.living(*key)).collect();
+        let due = self.usages.due_of(self.now, living);
         self.read_usages(due);
     }
 
     /// For those who watch: reads the next slice, and has the changes told.
     pub(super) fn sample_usages(&mut self) {
         let all: Vec<Key> =
-            self.supervisor.programs().iter().flat_map(|program| program.instances()).copied().collect();
+            self.supervisor.programs().flat_map(|program| program.instances()).copied().collect();
         let last = self.watchers.sampled();
         let begin = last.and_then(|last| all.iter().position(|key| *key == last)).map_or(0, |at| at + 1);
         let turned = all[begin..].iter().chain(&all[..begin]);

@@ -43,7 +43,8 @@ pub enum Action {
         groups: bool,
     },
     /// Look for everything that runs have left behind, and report
-    /// [`Surveyed`](super::Event::Surveyed) before anything else.
+    /// [`Surveyed`](super::Event::Surveyed) before anything else, or
+    /// [`SurveyFailed`](super::Event::SurveyFailed).
     Survey,
     /// Send a signal to the strays of a run that were found. The stopsignal goes to each of them once.
     SignalStrays {

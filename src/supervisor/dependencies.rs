@@ -4,6 +4,8 @@
 //! is STOPPING, [`Ending::Held`], and still lives. Both are looked at again after every event, while
 //! there are any.
 
+use std::collections::HashMap;
+
 use super::requests::Wish;
 use super::{Ending, Goal, Launch, Program, State, Supervisor, is_expected};
 use crate::config::{Condition, Kind};
@@ -19,9 +21,9 @@ pub(super) struct Rank {
     /// The length of the longest chain of what it depends on.
     pub(super) depth: usize,
     /// What it depends on, by index.
-    needs: Vec<(usize, Condition)>,
+    pub(super) needs: Vec<(usize, Condition)>,
     /// What depends on it, by index.
-    dependents: Vec<usize>,
+    pub(super) dependents: Vec<usize>,
 }
 
 /// What an instance waits for before it starts.
@@ -38,10 +40,11 @@ pub struct Blocker {
 impl Supervisor {
     /// Computes every program's rank.
     pub(super) fn rank_programs(&mut self) {
-        let index_of = |name: &str| self.programs.iter().position(|program| program.spec.name == name);
+        let names = self.programs.iter().enumerate().map(|(at, program)| (program.spec.name.as_str(), at));
+        let index_of: HashMap<&str, usize> = names.collect();
         let needs_of = |program: &Program| {
             let needs = program.spec.governance.depends_on.iter();
-            needs.filter_map(|need| Some((index_of(&need.program)?, need.condition))).collect()
+            needs.filter_map(|need| Some((*index_of.get(need.program.as_str())?, need.condition))).collect()
         };
         let mut ranks: Vec<Rank> = self
             .programs

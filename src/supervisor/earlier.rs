@@ -21,6 +21,8 @@ pub(super) enum Earlier {
     Nothing,
     /// A run has ended by itself, and nobody has looked since.
     Unknown,
+    /// Somebody wanted to look, and could not. Who cannot be looked for is not gone: a stop tries again.
+    Unseen,
     /// They were left by the rules: `killasgroup: false`, `kill_strays: never`.
     Spared,
     /// So many lived when it was looked for. They can only have become fewer.
@@ -97,16 +99,6 @@ impl Supervisor {
     /// All processes that runs have left are known, and nothing has happened since. Whoever waited for
     /// that goes on.
     pub(super) fn surveyed(&mut self, found: &[Leftover]) {
-        // What is being ended is looked after already.
-        let counts = |state: State| match state {
-            State::Stopping(_) => false,
-            State::Stopped
-            | State::Starting(_)
-            | State::Running
-            | State::Backoff
-            | State::Exited
-            | State::Fatal => true,
-        };
         for (_, instance) in self.instances.iter_mut().filter(|(_, instance)| counts(instance.state)) {
             instance.earlier = Earlier::Nothing;
         }
@@ -116,11 +108,27 @@ impl Supervisor {
             if is_earlier && counts(instance.state) {
                 let (groups, all_strays) = match instance.earlier {
                     Earlier::Found { group, strays } => (group, strays),
-                    Earlier::Nothing | Earlier::Unknown | Earlier::Spared => (0, 0),
+                    Earlier::Nothing | Earlier::Unknown | Earlier::Unseen | Earlier::Spared => (0, 0),
                 };
                 instance.earlier = Earlier::Found { group: groups + group, strays: all_strays + strays };
             }
         }
+        self.carry_out_all();
+    }
+
+    /// Nobody can be looked for now. Whoever waited goes on all the same, and what may have been left is
+    /// ended like what is known to be: the stop lasts until it was looked for.
+    pub(super) fn survey_failed(&mut self) {
+        for (_, instance) in self.instances.iter_mut().filter(|(_, instance)| counts(instance.state)) {
+            instance.earlier = match instance.earlier {
+                Earlier::Unknown | Earlier::Unseen | Earlier::Spared => Earlier::Unseen,
+                known @ (Earlier::Nothing | Earlier::Found { .. }) => known,
+            };
+        }
+        self.carry_out_all();
+    }
+
+    fn carry_out_all(&mut self) {
         for errand in std::mem::take(&mut self.waiting) {
             self.carry_out(errand);
         }
@@ -136,6 +144,7 @@ impl Supervisor {
             && match instance.earlier {
                 Earlier::Nothing | Earlier::Spared => false,
                 Earlier::Unknown => self.phase.is_on_its_way_out(),
+                Earlier::Unseen => true,
                 Earlier::Found { group, strays } => strays > 0 || (program.spec.killasgroup && group > 0),
             }
     }
@@ -145,7 +154,7 @@ impl Supervisor {
     pub(super) fn may_linger(&self, key: Key) -> bool {
         let is_unknown = |it: &super::Instance| match it.earlier {
             Earlier::Nothing | Earlier::Found { .. } => false,
-            Earlier::Unknown | Earlier::Spared => true,
+            Earlier::Unknown | Earlier::Unseen | Earlier::Spared => true,
         };
         let is_unknown = self.instances.get(key).is_some_and(is_unknown);
         self.lingers(key) || (is_unknown && self.spec_of(key).kill_strays != KillStrays::Never)
@@ -176,6 +185,19 @@ impl Supervisor {
     }
 }
 
+/// Whether a survey says something of an instance: what is being ended is looked after already.
+fn counts(state: State) -> bool {
+    match state {
+        State::Stopping(_) => false,
+        State::Stopped
+        | State::Starting(_)
+        | State::Running
+        | State::Backoff
+        | State::Exited
+        | State::Fatal => true,
+    }
+}
+
 /// What there is of earlier runs once a stop by these rules is over.
 pub(super) fn after_a_stop(spec: &ProgramSpec) -> Earlier {
     let takes_all = spec.killasgroup && spec.kill_strays != KillStrays::Never;
@@ -187,7 +209,7 @@ impl super::Instance {
     pub fn leftovers(&self) -> u32 {
         match self.earlier {
             Earlier::Found { group, strays } => group + strays,
-            Earlier::Nothing | Earlier::Unknown | Earlier::Spared => 0,
+            Earlier::Nothing | Earlier::Unknown | Earlier::Unseen | Earlier::Spared => 0,
         }
     }
 }

@@ -107,6 +107,8 @@ pub enum Event {
         /// Of every run that has left processes, how many.
         found: Vec<Leftover>,
     },
+    /// The answer to [`Survey`](super::Action::Survey) if nobody can be looked for now.
+    SurveyFailed,
     /// A check of a running process came to an end.
     Probed {
         /// Whose process.

@@ -11,7 +11,7 @@
 //! - `calendar`: programs that start at certain times
 //! - `orders`: commands to wishes; `requests`: commands that wait; `rolling`: restarts a few at a time;
 //!   `recycling`: of what is old or large; `storms`: restarts of very many at once;
-//!   `reload`: another configuration;
+//!   `reload`: another configuration; `departures`: what leaves with it;
 //!   `shutdown`: the way out
 //!
 //! Invariants: `Supervisor::enter` is the only writer of a state, and sets or clears the instance's
@@ -24,11 +24,13 @@
 mod action;
 mod black_box;
 mod calendar;
+mod departures;
 mod dependencies;
 mod dice;
 mod earlier;
 mod event;
 mod health;
+mod heartbeats;
 mod instance;
 mod lifecycle;
 mod orders;
@@ -47,6 +49,7 @@ pub use black_box::{PAST_RUNS_MAX, PastRun};
 pub use dependencies::Blocker;
 pub use event::{Event, ExitStatus, Leftover, Run};
 pub use health::{Illness, Probe};
+pub use heartbeats::Heartbeats;
 pub use instance::{Instance, Surrender, is_expected, too_many_restarts};
 pub use recycling::{Excess, Renewal};
 pub use state::{Ending, Goal, Launch, State};
@@ -59,6 +62,7 @@ use crate::slots::{Key, Slots};
 use crate::time::Time;
 use crate::timers::Timers;
 use calendar::Calendar;
+use departures::Departures;
 use dependencies::Rank;
 use dice::Dice;
 use earlier::Errand;
@@ -97,6 +101,7 @@ pub struct Supervisor {
     list_revision: u64,
     /// Instances at rest that are to be gone, until all about them has been told.
     gone: Vec<Key>,
+    departures: Departures,
     /// The time of the event being handled.
     now: Time,
 }
@@ -174,6 +179,7 @@ impl Supervisor {
             occupied: BTreeMap::new(),
             list_revision: 0,
             gone: Vec::new(),
+            departures: Departures::default(),
             now: Time::ZERO,
         };
         supervisor.rank_programs();
@@ -194,6 +200,7 @@ impl Supervisor {
             Event::GroupGone { run } => self.group_gone(run),
             Event::Measured { run, resident } => self.measured(run, resident),
             Event::Surveyed { found } => self.surveyed(&found),
+            Event::SurveyFailed => self.survey_failed(),
             Event::Probed { run, probe, outcome } => self.probed(run, probe, outcome),
             Event::Planned { program, next } => self.planned(&program, next),
             Event::Due { program } => self.due(&program),
@@ -280,9 +287,9 @@ impl Supervisor {
         self.list_revision
     }
 
-    /// The programs in the order of the configuration.
-    pub fn programs(&self) -> &[Program] {
-        &self.programs
+    /// The programs in the order of the configuration; those that leave come last.
+    pub fn programs(&self) -> impl Iterator<Item = &Program> + Clone {
+        self.programs.iter().filter(|program| program.is_there())
     }
 
     /// One instance.
@@ -305,6 +312,11 @@ impl Supervisor {
     /// The program that an instance belongs to.
     pub fn program_of(&self, key: Key) -> Option<&Program> {
         self.instances.get(key).map(|instance| &self.programs[instance.program as usize])
+    }
+
+    /// Which place that program has among all; its number is of use for nothing but comparisons.
+    pub fn place_of(&self, key: Key) -> Option<u32> {
+        self.instances.get(key).map(|instance| instance.program)
     }
 
     /// The only writer of a state: it sets or clears the instance's one deadline, keeps the counts,

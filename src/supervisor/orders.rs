@@ -2,8 +2,8 @@
 
 use super::requests::Wish;
 use super::shutdown::By;
-use super::{Scope, State, Supervisor};
-use crate::command::{Order, RequestId, Target};
+use super::{Program, Scope, State, Supervisor};
+use crate::command::{Order, RequestId, Share, Target};
 use crate::signal::Signal;
 use crate::slots::Key;
 
@@ -144,17 +144,48 @@ impl Supervisor {
     }
 
     /// The instances that `targets` mean, each once, in the order in which they start; and a line
-    /// for every target that means nothing.
+    /// for every target that means nothing. Who names numbers has only those looked at.
     pub fn resolve(&self, targets: &[Target]) -> (Vec<Key>, Vec<String>) {
-        let wanted = |key: &Key| match (self.instance(*key), self.program_of(*key)) {
-            (Some(instance), Some(program)) => {
-                let state = instance.state().name();
-                targets.iter().any(|target| target.matches(&program.spec.name, instance.number, state))
-            }
-            _ => false,
+        let is_meant = |program: &&Program| {
+            targets.iter().any(|target| target.share_of(&program.spec.name) != Share::Nothing)
         };
-        let keys = self.all_by_priority().into_iter().filter(wanted).collect();
+        let mut meant: Vec<&Program> = self.programs().filter(is_meant).collect();
+        meant.sort_by_key(|program| (program.rank.tier, program.rank.depth));
+        let mut keys = Vec::new();
+        for program in meant {
+            self.pick(program, targets, &mut keys);
+        }
         (keys, targets.iter().filter_map(|target| self.mistake_in(target)).collect())
+    }
+
+    /// The instances of a program that `targets` mean, by number.
+    fn pick(&self, program: &Program, targets: &[Target], keys: &mut Vec<Key>) {
+        let shares = || targets.iter().map(|target| target.share_of(&program.spec.name));
+        let number_of = |share| match share {
+            Share::Nothing => Some(None),
+            Share::Number(number) => Some(Some(number)),
+            Share::Whole | Share::Numbers(_) | Share::State(_) => None,
+        };
+        if let Some(numbers) = shares().map(number_of).collect::<Option<Vec<_>>>() {
+            let mut numbers: Vec<u32> = numbers.into_iter().flatten().collect();
+            numbers.sort_unstable();
+            numbers.dedup();
+            keys.extend(numbers.into_iter().filter_map(|number| self.numbered(program, number)));
+            return;
+        }
+        let is_wanted = |key: &Key| {
+            self.instance(*key).is_some_and(|instance| {
+                let state = instance.state().name();
+                shares().any(|share| share.has(instance.number, state))
+            })
+        };
+        keys.extend(program.instances.iter().copied().filter(is_wanted));
+    }
+
+    /// The instance of a program that has this number.
+    fn numbered(&self, program: &Program, number: u32) -> Option<Key> {
+        let at = program.instances.binary_search_by_key(&number, |key| self.instances[*key].number);
+        at.ok().map(|at| program.instances[at])
     }
 
     /// What is wrong with a target that can mean nothing here.
@@ -164,23 +195,24 @@ impl Supervisor {
             return (!known)
                 .then(|| format!("ERROR {}: no such state ({})", shown(target), State::NAMES.join(", ")));
         }
-        let means_something = |program: &super::Program| {
-            target.matches_program(&program.spec.name)
-                || program
-                    .instances
-                    .iter()
-                    .any(|key| target.matches(&program.spec.name, self.instances[*key].number, ""))
+        let means_something = |program: &Program| match target.share_of(&program.spec.name) {
+            Share::Nothing => false,
+            Share::Whole => true,
+            Share::Number(number) => self.numbered(program, number).is_some(),
+            share @ (Share::Numbers(_) | Share::State(_)) => {
+                program.instances.iter().any(|key| share.has(self.instances[*key].number, ""))
+            }
         };
-        if self.programs.iter().any(means_something) || target.matches_program("") {
+        if self.programs().any(means_something) || target.matches_program("") {
             return None;
         }
         let text = target.to_string();
         let name = text.split(':').next().unwrap_or(&text);
-        if let Some(program) = self.programs.iter().find(|program| program.spec.name == name) {
+        if let Some(program) = self.programs().find(|program| program.spec.name == name) {
             let numprocs = program.spec.numprocs;
             return Some(format!("ERROR {}: no such instance: numprocs is {numprocs}", shown(target)));
         }
-        let names = self.programs.iter().map(|program| program.spec.name.as_str());
+        let names = self.programs().map(|program| program.spec.name.as_str());
         let hint = crate::command::nearest(name, names);
         Some(format!("ERROR {}: no such program{hint}", shown(target)))
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::calendar::Calendar;
+use super::departures::Departures;
 use super::dependencies::Rank;
 use super::requests::Wish;
 use super::{Ending, Goal, Instance, Launch, Program, State, Supervisor};
@@ -128,6 +129,7 @@ impl Supervisor {
     /// each is to have. Those that leave come last.
     fn arrange(&mut self, specs: &[Arc<ProgramSpec>], added: &mut Vec<Key>) {
         let mut before: Vec<Program> = std::mem::take(&mut self.programs);
+        before.retain(Program::is_there);
         let past = |it: &Program| (it.spec.name.clone(), (it.last_start, it.calendar.clone()));
         let mut past: HashMap<String, (Option<Time>, Calendar)> = before.iter().map(past).collect();
         let mut known: HashMap<String, usize> =
@@ -187,8 +189,9 @@ impl Supervisor {
     }
 
     /// Each instance knows the place of its program, and each program its place among the others.
-    fn number_programs(&mut self) {
+    pub(super) fn number_programs(&mut self) {
         self.list_revision += 1;
+        self.departures = Departures::of(&self.programs);
         for (at, program) in self.programs.iter().enumerate() {
             for key in &program.instances {
                 if let Some(instance) = self.instances.get_mut(*key) {
@@ -278,28 +281,5 @@ impl Supervisor {
         let all = others + u64::from(count);
         (all > u64::from(NUMPROCS_MAX))
             .then(|| format!("ERROR {name}: {all} instances in all are more than {NUMPROCS_MAX}"))
-    }
-
-    /// Takes out what was to be gone and is at rest; called when all about it has been told. They go one by
-    /// one, so this looks at all the others only where a program goes with its last instance.
-    pub(super) fn forget_the_gone(&mut self) {
-        let mut is_program_gone = false;
-        for key in std::mem::take(&mut self.gone) {
-            if !self.instances.get(key).is_some_and(Instance::is_to_be_forgotten) {
-                continue;
-            }
-            let Some(instance) = self.instances.remove(key) else { continue };
-            let program = &mut self.programs[instance.program as usize];
-            // Mostly it is one of the highest numbers.
-            if let Some(at) = program.instances.iter().rposition(|other| *other == key) {
-                program.instances.remove(at);
-            }
-            is_program_gone |= program.configured.is_none() && program.instances.is_empty();
-            self.list_revision += 1;
-        }
-        if is_program_gone {
-            self.programs.retain(|program| program.configured.is_some() || !program.instances.is_empty());
-            self.number_programs();
-        }
     }
 }

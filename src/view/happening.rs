@@ -1,4 +1,4 @@
-//! What hooks are told: something that has happened to instances of one program.
+//! What hooks are told: something that has happened to instances of one program, or to very many at once.
 
 use std::time::SystemTime;
 
@@ -15,16 +15,8 @@ const NAMED_MAX: usize = 100;
 pub struct Happening {
     /// What.
     pub event: HookEvent,
-    /// To instances of which program.
-    pub program: String,
-    /// The latest of them.
-    pub instance: Key,
-    /// Its number.
-    pub number: u32,
-    /// Its state by then.
-    pub state: State,
-    /// How its last process ended.
-    pub exit: Option<ExitStatus>,
+    /// To whom, unless it is a restart storm: the latest of them.
+    pub whom: Option<Whom>,
     /// Why, for people.
     pub reason: String,
     /// When.
@@ -35,10 +27,30 @@ pub struct Happening {
     pub count: u32,
 }
 
+/// An instance that something has happened to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Whom {
+    /// The name of its program.
+    pub program: String,
+    /// Which it is.
+    pub instance: Key,
+    /// Its number.
+    pub number: u32,
+    /// Its state by then.
+    pub state: State,
+    /// How its last process ended.
+    pub exit: Option<ExitStatus>,
+}
+
 impl Happening {
     /// Whether one call can tell of both.
     pub fn is_like(&self, other: &Happening) -> bool {
-        (self.event, &self.program) == (other.event, &other.program)
+        (self.event, self.program()) == (other.event, other.program())
+    }
+
+    /// The program that it has happened to, if it is one.
+    pub fn program(&self) -> Option<&str> {
+        self.whom.as_ref().map(|whom| whom.program.as_str())
     }
 
     /// Tells of what has come later, too.
@@ -59,19 +71,21 @@ impl Happening {
 
     /// `worker:0 worker:1`.
     pub fn processes(&self) -> Vec<String> {
-        self.numbers.iter().map(|number| format!("{}:{number}", self.program)).collect()
+        let program = self.program().unwrap_or_default();
+        self.numbers.iter().map(|number| format!("{program}:{number}")).collect()
     }
 
     /// What a command finds in its environment.
     pub fn environment(&self) -> Vec<(String, String)> {
-        let exit = match self.exit {
+        let state = self.whom.as_ref().map_or("", |whom| whom.state.name());
+        let exit = match self.whom.as_ref().and_then(|whom| whom.exit) {
             Some(ExitStatus::Code(code)) => ("EXIT_CODE", code.to_string()),
             Some(ExitStatus::Signal { signal, .. }) => ("EXIT_SIGNAL", signal.to_string()),
             None => ("EXIT_CODE", String::new()),
         };
         let all = [
             ("", self.event.name().to_owned()),
-            ("_STATE", self.state.name().to_owned()),
+            ("_STATE", state.to_owned()),
             ("_REASON", self.reason.clone()),
             ("_COUNT", self.count.to_string()),
             ("_PROCESSES", self.processes().join(" ")),

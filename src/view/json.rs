@@ -126,9 +126,9 @@ fn ended(exit: &PastExit) -> Ended<'_> {
 #[derive(Serialize)]
 struct Told<'a> {
     event: &'static str,
-    program: &'a str,
-    process: String,
-    state: &'static str,
+    program: Option<&'a str>,
+    process: Option<String>,
+    state: Option<&'static str>,
     exit: Option<Exit>,
     reason: &'a str,
     time: f64,
@@ -138,12 +138,13 @@ struct Told<'a> {
 
 /// What hooks are told.
 pub fn happening(happening: &Happening) -> Vec<u8> {
+    let whom = happening.whom.as_ref();
     let told = Told {
         event: happening.event.name(),
-        program: &happening.program,
-        process: format!("{}:{}", happening.program, happening.number),
-        state: happening.state.name(),
-        exit: happening.exit.map(Exit::from),
+        program: happening.program(),
+        process: whom.map(|whom| format!("{}:{}", whom.program, whom.number)),
+        state: whom.map(|whom| whom.state.name()),
+        exit: whom.and_then(|whom| whom.exit).map(Exit::from),
         reason: &happening.reason,
         time: seconds(happening.unix_time()),
         count: happening.count,

@@ -9,8 +9,8 @@ mod snapshot;
 pub mod table;
 pub mod why;
 
-pub use happening::Happening;
+pub use happening::{Happening, Whom};
 pub use line::{Line, Style};
 pub use snapshot::{
-    About, Observed, ProcessRow, ProgramRows, Snapshot, Usage, counts, rows, surrender, take,
+    About, Observed, ProcessRow, ProgramRows, Snapshot, Usage, counts, rows, surrender, take, take_some,
 };

@@ -80,24 +80,50 @@ pub struct About {
     pub config: String,
 }
 
-/// Builds the rows of the instances that `wanted` picks; programs without any are left out, unless
-/// they have none at all and `wanted` is asked about nothing of them.
-pub fn take(
+/// Builds the rows of all instances.
+pub fn take(supervisor: &Supervisor, now: Time, observed: impl Fn(u32) -> Observed) -> Snapshot {
+    let rows = |program| program_rows(supervisor, now, program, program.instances(), &observed);
+    Snapshot { programs: supervisor.programs().map(rows).collect() }
+}
+
+/// Builds the rows of these instances, those of a program together and by number, as
+/// [`Supervisor::resolve`] finds them; programs without any of them are left out, unless they have no
+/// instances at all.
+pub fn take_some(
     supervisor: &Supervisor,
     now: Time,
-    wanted: impl Fn(Key) -> bool,
+    keys: &[Key],
     observed: impl Fn(u32) -> Observed,
 ) -> Snapshot {
-    let rows = |program: &Program| {
-        let keys = program.instances().iter().filter(|key| wanted(**key));
-        let processes =
-            keys.filter_map(|key| process_row(supervisor, now, program, *key, &observed)).collect();
-        ProgramRows { name: program.spec().name.clone(), numprocs: program.spec().numprocs, processes }
+    let mut shares: Vec<&[Key]> =
+        keys.chunk_by(|one, other| supervisor.place_of(*one) == supervisor.place_of(*other)).collect();
+    shares.sort_by_key(|share| supervisor.place_of(share[0]));
+    let mut shares = shares.into_iter().peekable();
+    let is_of = |share: &[Key], program: &Program| {
+        let place = program.instances().first().and_then(|key| supervisor.place_of(*key));
+        supervisor.place_of(share[0]) == place
     };
-    let programs =
-        supervisor.programs().iter().map(|program| (rows(program), program.instances().is_empty()));
-    let picked = programs.filter(|(rows, is_empty)| *is_empty || !rows.processes.is_empty());
-    Snapshot { programs: picked.map(|(rows, _)| rows).collect() }
+    let rows = |program: &Program| {
+        let share = shares.next_if(|share| is_of(share, program)).unwrap_or_default();
+        let is_shown = !share.is_empty() || program.instances().is_empty();
+        is_shown.then(|| program_rows(supervisor, now, program, share, &observed))
+    };
+    Snapshot { programs: supervisor.programs().filter_map(rows).collect() }
+}
+
+fn program_rows(
+    supervisor: &Supervisor,
+    now: Time,
+    program: &Program,
+    keys: &[Key],
+    observed: impl Fn(u32) -> Observed,
+) -> ProgramRows {
+    let rows = keys.iter().filter_map(|key| process_row(supervisor, now, program, *key, &observed));
+    ProgramRows {
+        name: program.spec().name.clone(),
+        numprocs: program.spec().numprocs,
+        processes: rows.collect(),
+    }
 }
 
 /// The rows of just these instances; of those that are gone there is none.
@@ -117,7 +143,7 @@ pub fn rows(
 /// How many instances are in each state, in the order of [`State::NAMES`].
 pub fn counts(supervisor: &Supervisor) -> [usize; State::NAMES.len()] {
     let mut counts = [0; State::NAMES.len()];
-    let keys = supervisor.programs().iter().flat_map(|program| program.instances());
+    let keys = supervisor.programs().flat_map(|program| program.instances());
     for instance in keys.filter_map(|key| supervisor.instance(*key)) {
         counts[instance.state().ordinal()] += 1;
     }

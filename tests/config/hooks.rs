@@ -18,18 +18,19 @@ fn hooks(text: &str) -> Vec<HookSpec> {
 fn a_hook_is_a_command_or_a_url_with_defaults() {
     assert_eq!(hooks("[]"), []);
     let all = hooks(
-        "[{exec: 'scripts/alarm.sh \"the pager\"'}, {events: [recovered, fatal, fatal], post: 'http://localhost:9/x', timeout: 2m, interval: 0}, {events: exited, exec: [run]}]",
+        "[{exec: 'scripts/alarm.sh \"the pager\"'}, {events: [recovered, fatal, fatal], post: 'http://localhost:9/x', timeout: 2m, interval: 0}, {events: exited, exec: [run]}, {events: [storm_over, storm], exec: run}]",
     );
     let HookAction::Exec(program) = &all[0].action else { panic!("{all:?}") };
     assert_eq!(program.cmd, ["scripts/alarm.sh", "the pager"].map(Template::new));
     assert_eq!(program.workingdir, Template::new("/srv"));
     assert_eq!((&program.stdout, &program.stderr), (&Output::Inherit, &Output::Stdout));
-    assert_eq!(all[0].events, HookEvent::ALL);
+    assert_eq!(all[0].events, [HookEvent::Fatal, HookEvent::Exited, HookEvent::Recovered]);
     assert_eq!((all[0].timeout, all[0].interval), (Duration::from_secs(10), Duration::from_secs(1)));
     assert_eq!(all[1].action, HookAction::Post("http://localhost:9/x".to_owned()));
     assert_eq!(all[1].events, [HookEvent::Fatal, HookEvent::Recovered]);
     assert_eq!((all[1].timeout, all[1].interval), (Duration::from_secs(120), Duration::ZERO));
     assert_eq!(all[2].events, [HookEvent::Exited]);
+    assert_eq!(all[3].events, [HookEvent::Storm, HookEvent::StormOver]);
 }
 
 #[test]

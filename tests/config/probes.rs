@@ -27,6 +27,11 @@ fn a_probe_has_one_check_and_times_with_defaults() {
     );
     let log = probe("{log: 'listening on .*:\\d{2,5}$', interval: 1, timeout: 1, retries: 3}");
     assert_eq!(log.check, Check::Log(Pattern::new(r"listening on .*:\d{2,5}$").unwrap()));
+    let beat = program("liveness: {log: ^beat, interval: 30, retries: 2, start_delay: 60}");
+    assert_eq!(beat.heartbeat(), Some(&Pattern::new("^beat").unwrap()));
+    assert_eq!(beat.awaited_line(), None);
+    let beat = beat.governance.liveness.unwrap();
+    assert_eq!((beat.interval, beat.retries, beat.start_delay), (30 * second, 2, 60 * second));
     assert_eq!(probe("{exec: test -e 'a b'}").check, probe("{exec: [test, -e, 'a b']}").check);
 }
 
@@ -103,15 +108,6 @@ fn what_is_no_probe_is_refused() {
       |                ^^^
       |
       = help: did you mean `tcp`?
-    ");
-    assert_snapshot!(told("{log: ready}"), @"
-    error: `liveness` cannot be checked by `log`
-     --> config.yaml:4:15
-      |
-    4 |     liveness: {log: ready}
-      |               ^^^^
-      |
-      = help: a line is said once; whether it still lives is found out by exec, tcp or http
     ");
 }
 

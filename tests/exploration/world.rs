@@ -735,7 +735,7 @@ impl<'s> World<'s> {
 
     /// A oneshot that runs on, or something that waits for what nobody wants, keeps orders open.
     fn waits_for_what_does_not_end(&self) -> bool {
-        self.core.programs().iter().any(|program| {
+        self.core.programs().any(|program| {
             let is_oneshot = program.spec().governance.kind == Kind::Oneshot;
             let states = program.instances().iter().filter_map(|key| self.core.instance(*key));
             let mut states = states.map(Instance::state);

@@ -6,6 +6,7 @@ mod cases;
 mod harness;
 mod scene;
 mod strace;
+mod unseen;
 
 use std::process::Command;
 use std::sync::Mutex;

@@ -67,6 +67,52 @@ fn orders_behind_one_that_waits_for_the_look_wait_too() {
 }
 
 #[test]
+fn who_cannot_be_looked_for_is_not_gone_and_a_stop_lasts_until_it_is_known() {
+    let mut scene = left("autorestart: never, stopsignal: INT, stoptime: 4");
+    scene.is_blind = true;
+    assert_eq!(scene.order("stop w"), ["w:0 sweep", "w:0 -> Stopping(Terminating)"]);
+    assert_eq!(scene.wait_of(W), Some(Duration::from_secs(4)));
+    assert_eq!(scene.reach_deadline(), ["w:0 KILL to strays", "w:0 -> Stopping(Killing)"]);
+    // Whoever is found at last has been told nothing, and has its stoptime.
+    let told = ["w:0 INT to strays", "w:0 CONT to strays", "w:0 -> Stopping(Terminating)"];
+    assert_eq!(scene.strays(W, 2), told);
+    assert_eq!(scene.wait_of(W), Some(Duration::from_secs(4)));
+    assert_eq!(scene.group_goes(W), ["w:0 -> Stopped", "#1 w:0: stopped (2 strays ended)", "#1 done"]);
+    assert_eq!((scene.order("stop w").len(), scene.surveys), (2, 1), "all is known again");
+}
+
+#[test]
+fn a_look_that_failed_is_asked_for_again_by_the_next_order_and_starts_wait_for_none() {
+    let mut scene = Scene::running("w: {cmd: x, autorestart: never, starttime: 0}");
+    scene.exits_with(W, 0);
+    scene.is_blind = true;
+    // Not even this one is known to have left nothing.
+    assert_eq!(scene.order("stop w"), ["w:0 sweep", "w:0 -> Stopping(Terminating)"]);
+    scene.group_goes(W);
+    scene.order("start w");
+    scene.spawn_all();
+    scene.exits_with(W, 0);
+    scene.is_blind = false;
+    assert_eq!(scene.order("stop w"), ["#3 w:0: not running (EXITED)", "#3 done"]);
+    assert_eq!(scene.surveys, 2);
+}
+
+#[test]
+fn a_shutdown_goes_on_blind_and_gives_up_in_time() {
+    let mut scene = left("autorestart: never, stoptime: 4");
+    scene.is_blind = true;
+    let told = scene.order("shutdown");
+    assert!(told.contains(&"w:0 sweep".to_owned()), "{told:?}");
+    let mut told = Vec::new();
+    for _ in 0..10 {
+        if scene.core.next_deadline().is_some() {
+            told.extend(scene.reach_deadline());
+        }
+    }
+    assert!(told.contains(&"quit, 1 left".to_owned()), "{told:?}");
+}
+
+#[test]
 fn a_stop_during_the_wait_for_a_retry_cancels_it_and_ends_what_the_try_left() {
     let mut scene = Scene::booted("w: {cmd: x}");
     scene.spawn_all();

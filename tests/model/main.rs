@@ -6,6 +6,7 @@ mod checking;
 mod depending;
 mod expected;
 mod governing;
+mod heartbeats;
 mod leaving;
 mod leftovers;
 mod orders;

@@ -158,12 +158,12 @@ fn a_shutdown_waits_for_what_a_reload_moved_to_another_priority() {
 fn scale_is_undone_by_a_reload() {
     let mut scene = Scene::running("w: {cmd: x, starttime: 0}");
     scene.order("scale w 3");
-    assert_eq!(scene.core.programs()[0].scaled_from(), Some(1));
+    assert_eq!(scene.core.programs().next().unwrap().scaled_from(), Some(1));
     assert_eq!(scene.spawn_all(), ["w:1", "w:2"]);
     assert_eq!(scene.order("scale w 3"), ["#2 w: numprocs is 3 already", "#2 done"]);
     assert_eq!(scene.order("scale v 3"), ["#3 ERROR v: no such program", "#3 failed"]);
     scene.reload("w: {cmd: x, starttime: 0}");
-    assert_eq!(scene.core.programs()[0].scaled_from(), None);
+    assert_eq!(scene.core.programs().next().unwrap().scaled_from(), None);
     scene.ends("w:2");
     scene.ends("w:1");
     assert_eq!(scene.list(), [W]);
@@ -176,4 +176,67 @@ fn a_request_that_waits_for_what_is_removed_gets_its_answer() {
     let lines = scene.reload("");
     let told = ["#1 ERROR w:0: stopped before it was running", "#1 failed", "#2 w:0: removed", "#2 done"];
     assert_eq!(lines[1..], told);
+}
+
+/// `p0` to the one before `p{count}`, of which the ends are told one after the other.
+fn many(count: u32) -> String {
+    (0..count).map(|number| format!("p{number}: {{cmd: x}}")).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn programs_that_go_one_after_the_other_are_seen_no_more_at_once() {
+    let mut scene = Scene::running(&format!("{}, w: {{cmd: x}}", many(6)));
+    scene.reload("w: {cmd: x}");
+    let mut left: Vec<String> = (0..6).map(|number| format!("p{number}:0")).collect();
+    for gone in ["p3:0", "p0:0", "p5:0"] {
+        scene.ends(gone);
+        left.retain(|name| name != gone);
+        let shown: Vec<String> = std::iter::once("w:0".to_owned()).chain(left.clone()).collect();
+        assert_eq!(scene.list(), shown, "in their order");
+        let told = scene.order(&format!("stop {}", gone.trim_end_matches(":0")));
+        assert!(told[0].contains("no such program"), "{told:?}");
+        assert!(
+            scene.order("signal USR1 p*").iter().filter(|line| line.contains("signalled")).count()
+                == left.len()
+        );
+    }
+    // One that is gone comes again as a new one, one that is not as what it was.
+    scene.reload("p3: {cmd: x}, w: {cmd: x}, p4: {cmd: x}");
+    assert_eq!(scene.list(), ["p3:0", "w:0", "p4:0", "p1:0", "p2:0"]);
+    assert_eq!(scene.state("p3:0"), State::Starting(Launch::Queued));
+}
+
+#[test]
+fn the_list_is_seldom_put_in_order_while_very_many_programs_go() {
+    const COUNT: u32 = 300;
+    let mut scene = Scene::running(&format!("{}, w: {{cmd: x}}", many(COUNT)));
+    scene.reload("w: {cmd: x}");
+    let before = scene.core.list_revision();
+    for number in 0..COUNT {
+        scene.ends(&format!("p{number}:0"));
+    }
+    assert_eq!(scene.list(), ["w:0"]);
+    // Each end is a change, and so is each new order of the list, which costs as much as there is in it.
+    let orders = scene.core.list_revision() - before - u64::from(COUNT);
+    assert!((1..=u64::from(COUNT.ilog2()) + 1).contains(&orders), "{orders}");
+}
+
+#[test]
+fn what_a_program_needed_has_its_own_priority_when_that_program_is_gone() {
+    let needs = "web: {cmd: x, priority: 1, depends_on: {db: {condition: running}}}";
+    let mut scene =
+        Scene::booted(&format!("{}, mid: {{cmd: x, priority: 500}}, db: {{cmd: x}}, {needs}", many(4)));
+    while !scene.spawn_all().is_empty() {
+        scene.reach_deadline();
+    }
+    scene.reload("mid: {cmd: x, priority: 500}");
+    scene.ends("web:0");
+    assert_eq!(scene.state("db:0"), State::Stopping(Ending::Terminating));
+    for number in 0..4 {
+        scene.ends(&format!("p{number}:0"));
+    }
+    let told = scene.give(taskmaster::command::Order::Shutdown);
+    assert!(!told.iter().any(|line| line.starts_with("mid:0 TERM")), "db is of 999 by now: {told:?}");
+    let told = scene.ends("db:0");
+    assert!(told.iter().any(|line| line.starts_with("mid:0 TERM")), "{told:?}");
 }

@@ -22,6 +22,8 @@ pub struct Scene {
     last_pid: u32,
     /// What runs have left behind, whenever the core asks.
     pub left: Vec<Leftover>,
+    /// Whether nobody can be looked for.
+    pub is_blind: bool,
     /// How often it has asked.
     pub surveys: u32,
 }
@@ -35,7 +37,7 @@ impl Scene {
     /// The same, under a supervisor with these keys.
     pub fn under(programs: &str, section: &str) -> Scene {
         let core = Supervisor::new(&config(programs, section));
-        let keys = core.programs().iter().flat_map(|program| program.instances());
+        let keys = core.programs().flat_map(|program| program.instances());
         let names = keys.map(|key| (core.name(*key), *key)).collect();
         Scene {
             core,
@@ -45,6 +47,7 @@ impl Scene {
             last_request: 0,
             last_pid: 0,
             left: Vec::new(),
+            is_blind: false,
             surveys: 0,
         }
     }
@@ -95,7 +98,7 @@ impl Scene {
 
     /// Every instance in the order of the list.
     pub fn list(&self) -> Vec<String> {
-        let keys = self.core.programs().iter().flat_map(|program| program.instances());
+        let keys = self.core.programs().flat_map(|program| program.instances());
         keys.map(|key| self.core.name(*key)).collect()
     }
 
@@ -169,7 +172,7 @@ impl Scene {
 
     pub fn handle(&mut self, event: Event) -> Vec<String> {
         self.core.handle(self.now, event);
-        let keys = self.core.programs().iter().flat_map(|program| program.instances());
+        let keys = self.core.programs().flat_map(|program| program.instances());
         self.names = keys.map(|key| (self.core.name(*key), *key)).collect();
         self.drain()
     }
@@ -208,7 +211,9 @@ impl Scene {
         }
         if is_asked {
             self.surveys += 1;
-            lines.extend(self.handle(Event::Surveyed { found: self.left.clone() }));
+            let found = self.left.clone();
+            let answer = if self.is_blind { Event::SurveyFailed } else { Event::Surveyed { found } };
+            lines.extend(self.handle(answer));
         }
         lines
     }

@@ -59,7 +59,7 @@ fn whatever_is_not_at_rest_skips_its_time_and_that_is_told_once() {
             scene.pass(Duration::from_secs(2));
         }
     }
-    let skipped = |scene: &Scene| scene.core.programs()[0].skipped_runs();
+    let skipped = |scene: &Scene| scene.core.programs().next().unwrap().skipped_runs();
     assert_eq!(skipped(&scene).unwrap().0, 3);
     scene.exits_with(W, 0);
     assert_eq!(
@@ -119,7 +119,7 @@ fn each_instance_has_its_own_run_unless_they_may_overlap() {
         due(&mut scene);
         assert_eq!(scene.spawn_all(), expected);
     }
-    assert_eq!(scene.core.programs()[0].skipped_runs().unwrap().0, 1);
+    assert_eq!(scene.core.programs().next().unwrap().skipped_runs().unwrap().0, 1);
     scene.pass(Duration::from_secs(2));
     scene.exits_with("w:0", 0);
     due(&mut scene);

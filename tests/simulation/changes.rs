@@ -92,7 +92,7 @@ impl World<'_> {
     /// Takes the instances in that have come to be.
     fn meet_the_new(&mut self, runs: impl Fn(&ProgramSpec) -> bool) {
         let mut there = Vec::new();
-        for (at, program) in self.core.programs().iter().enumerate() {
+        for (at, program) in self.core.programs().enumerate() {
             let Some(spec) = self.programs.get(at).filter(|spec| spec.name == program.spec().name) else {
                 continue;
             };
@@ -168,7 +168,7 @@ impl World<'_> {
     /// The list of programs is that of the file, in its order, and each instance is there once.
     pub fn compare_list(&self) -> Kept {
         let mut listed: BTreeMap<Key, String> = BTreeMap::new();
-        for (at, program) in self.core.programs().iter().enumerate() {
+        for (at, program) in self.core.programs().enumerate() {
             let spec = self.programs.get(at);
             if spec.is_some_and(|spec| **spec != *program.spec()) {
                 return Err(format!("{} is not what or where the file says", program.spec().name));

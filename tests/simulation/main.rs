@@ -6,6 +6,7 @@
 
 mod answers;
 mod changes;
+mod heartbeats;
 mod kernel;
 mod programs;
 mod random;

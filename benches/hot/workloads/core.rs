@@ -98,10 +98,29 @@ pub fn stop() -> Work {
     })
 }
 
-/// A restart of the last of ten thousand.
+/// A restart of one of ten thousand.
 pub fn one_order_among_many() -> Work {
     let mut stage = Stage::running(10 * MANY);
     Box::new(move || stage.order("restart w:9999"))
+}
+
+/// A reload by which a thousand programs are removed, and their ends.
+pub fn remove_programs() -> Work {
+    let programs: Vec<String> = (0..MANY).map(|number| format!("p{number}: {{cmd: x}}")).collect();
+    let config = |programs: &str| {
+        let text = format!("programs: {{{programs}}}");
+        let source = Source { name: "config.yaml".to_owned(), text, directory: "/".into() };
+        config::parse(&source, &|_| None).expect("a valid configuration")
+    };
+    let before = config(&programs.join(", "));
+    let mut stage = Stage { core: Supervisor::new(&before), now: Time::ZERO, runs: Vec::new() };
+    stage.start();
+    let plan = Box::new(config::diff(&before, config("")));
+    Box::new(move || {
+        stage.handle(Event::Reload { request: RequestId(1), plan: plan.clone() });
+        stage.crash_all();
+        assert_eq!(stage.core.programs().count(), 0);
+    })
 }
 
 /// Each index gets a deadline, then another one; every other loses it, the rest fires.

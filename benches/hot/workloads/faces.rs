@@ -26,7 +26,7 @@ fn observed(pid: u32) -> Observed {
 }
 
 fn take(stage: &Stage) -> Snapshot {
-    view::take(&stage.core, stage.now + Duration::from_millis(12_345), |_| true, observed)
+    view::take(&stage.core, stage.now + Duration::from_millis(12_345), observed)
 }
 
 /// Work on a finished snapshot.
@@ -67,8 +67,8 @@ pub fn one_change() -> Work {
 
 pub fn metrics() -> Work {
     rendering(|snapshot| {
-        let bytes = |_: &str| LogBytes { written: 1_234_567, dropped: 0 };
-        drop(black_box(view::metrics::render(snapshot, &Own::default(), bytes)));
+        let bytes = [LogBytes { written: 1_234_567, dropped: 0 }; ROWS];
+        drop(black_box(view::metrics::render(snapshot, &Own::default(), &bytes)));
     })
 }
 

@@ -108,10 +108,11 @@ impl Hooks {
 
     /// Something has happened.
     pub(crate) fn note(&mut self, now: Time, happening: &Happening) {
-        match happening.event {
-            HookEvent::Fatal | HookEvent::Exited => self.troubled.insert(happening.instance),
-            HookEvent::Recovered => self.troubled.remove(&happening.instance),
-        };
+        match (happening.event, &happening.whom) {
+            (HookEvent::Fatal | HookEvent::Exited, Some(whom)) => drop(self.troubled.insert(whom.instance)),
+            (HookEvent::Recovered, Some(whom)) => drop(self.troubled.remove(&whom.instance)),
+            (HookEvent::Storm | HookEvent::StormOver, _) | (_, None) => {}
+        }
         self.told.retain(|(at, call)| *at + call.hook.interval > now);
         for hook in self.specs.iter().filter(|hook| hook.events.contains(&happening.event)) {
             let is_same = |call: &Call| call.hook == *hook && call.happening.is_like(happening);
@@ -212,11 +213,16 @@ impl Hooks {
             let Some(Running { hook, happening, .. }) = self.running.get(key) else { continue };
             let HookAction::Exec(program) = &hook.action else { continue };
             let mut program = (**program).clone();
-            program.name.clone_from(&happening.program);
             let env = happening.environment().into_iter();
             program.env = env.map(|(name, value)| (name, Template::new(value))).collect();
-            let run = Run { instance: happening.instance, incarnation: 0 };
-            return Some(HookCommand { key, run, program, number: happening.number });
+            // Of no single instance: one that there never is.
+            let (mut instance, mut number) = (Key::new(u32::MAX, 0), 0);
+            if let Some(whom) = &happening.whom {
+                program.name.clone_from(&whom.program);
+                (instance, number) = (whom.instance, whom.number);
+            }
+            let run = Run { instance, incarnation: 0 };
+            return Some(HookCommand { key, run, program, number });
         }
         None
     }
@@ -307,8 +313,9 @@ impl Running {
     fn complain(&self, reason: &str) {
         let Running { hook, happening, .. } = self;
         let harmless = reason.replace(char::is_control, "\u{fffd}");
-        let (event, program) = (happening.event.name(), &happening.program);
-        log::warn!("hook {} ({event} of {program}) failed: {harmless}", hook.shown());
+        let event = happening.event.name();
+        let of = happening.program().map_or(String::new(), |program| format!(" of {program}"));
+        log::warn!("hook {} ({event}{of}) failed: {harmless}", hook.shown());
     }
 }
 
@@ -316,6 +323,7 @@ impl Running {
 mod tests {
     use super::*;
     use crate::supervisor::State;
+    use crate::view::Whom;
 
     fn at(millis: u64) -> Time {
         Time::ZERO + Duration::from_millis(millis)
@@ -336,11 +344,13 @@ mod tests {
     fn happening(program: &str, number: u32, event: HookEvent) -> Happening {
         Happening {
             event,
-            program: program.to_owned(),
-            instance: Key::new(number, 0),
-            number,
-            state: State::Fatal,
-            exit: Some(ExitStatus::Code(3)),
+            whom: Some(Whom {
+                program: program.to_owned(),
+                instance: Key::new(number, 0),
+                number,
+                state: State::Fatal,
+                exit: Some(ExitStatus::Code(3)),
+            }),
             reason: "exit code 3".to_owned(),
             at: std::time::SystemTime::UNIX_EPOCH,
             numbers: vec![number],

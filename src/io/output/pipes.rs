@@ -29,6 +29,7 @@ use crate::config::Rotation;
 use crate::io::token::Source;
 use crate::lines::{LINE_BYTES_MAX, Style, cut};
 use crate::slots::{Key, Slots};
+use crate::supervisor::{Probe, Run};
 use crate::time::Time;
 use crate::timers::Timers;
 
@@ -61,8 +62,8 @@ pub(crate) struct Pipes {
     is_refused: bool,
     /// What was kept of pipes that ended before their process was reaped.
     last_words: HashMap<Key, Box<Recent>>,
-    /// Instances, and which of their processes, that have said what was waited for.
-    heard: Vec<(Key, u32)>,
+    /// Processes that have said what was waited for.
+    heard: Vec<(Run, Probe)>,
     /// The time of this turn.
     now: Time,
 }
@@ -78,7 +79,7 @@ struct Pipe {
     /// The beginning of a line whose end has not come yet; only where lines are kept whole.
     remainder: Vec<u8>,
     recent: Option<Box<Recent>>,
-    /// Until a line has come that was waited for.
+    /// While lines are waited for.
     listener: Option<Box<Listener>>,
     /// Its process has been reaped; whoever still holds it was left behind.
     is_bereaved: bool,
@@ -391,7 +392,7 @@ impl Pipes {
         let Some(pipe) = self.pipes.get_mut(key) else { return Outcome::Ended };
         let kept = pipe.remainder.len();
         self.buffer[..kept].copy_from_slice(&pipe.remainder);
-        let room = if pipe.listener.is_some() { LISTENED_BYTES } else { READ_BYTES };
+        let room = if pipe.is_listened_to() { LISTENED_BYTES } else { READ_BYTES };
         loop {
             match pipe.receiver.read(&mut self.buffer[kept..kept + room]) {
                 Ok(0) => return Outcome::Ended,

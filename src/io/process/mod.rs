@@ -9,6 +9,7 @@ mod limits;
 mod memory;
 mod out_of_memory;
 mod proc_fs;
+mod reserve;
 mod run_id;
 mod seats;
 mod spawn;

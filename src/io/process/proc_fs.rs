@@ -1,6 +1,9 @@
 //! What /proc tells about a process beyond its use of CPU and memory (proc(5)).
 
 use std::fs;
+use std::io;
+
+use nix::libc;
 
 /// How often an environment that reads as empty is read again: between the two halves of an exec(2) it
 /// is, for some microseconds.
@@ -17,8 +20,28 @@ pub(super) struct Stat {
     pub(super) birth: u64,
 }
 
-pub(super) fn stat(pid: u32) -> Option<Stat> {
-    parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+/// Whether a call failed because there is no descriptor or no memory for it now. That says nothing of what
+/// it was to look at.
+pub(super) fn is_lack(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
+}
+
+/// What was read of a process; none if there is no such process any more, or it is not ours to look at.
+///
+/// # Errors
+/// If that cannot be known now, see [`is_lack`].
+fn unless_gone<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if is_lack(&error) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
+/// What the kernel tells about a process, if there is one. Needs one descriptor, as all questions here.
+pub(super) fn stat(pid: u32) -> io::Result<Option<Stat>> {
+    let text = unless_gone(fs::read_to_string(format!("/proc/{pid}/stat")))?;
+    Ok(text.as_deref().and_then(parse_stat))
 }
 
 /// The second field, the program's name, may hold anything, so counting starts behind the last
@@ -33,29 +56,38 @@ fn parse_stat(stat: &str) -> Option<Stat> {
 }
 
 /// The children of a process, of all its threads.
-pub(super) fn children(pid: u32) -> Vec<u32> {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
-    let lists =
-        threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
-    lists
-        .flat_map(|list| list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
-        .collect()
+pub(super) fn children(pid: u32) -> io::Result<Vec<u32>> {
+    let Some(threads) = unless_gone(fs::read_dir(format!("/proc/{pid}/task")))? else {
+        return Ok(Vec::new());
+    };
+    // The directory is closed before the first list is opened.
+    let threads = threads.map(unless_gone).collect::<io::Result<Vec<_>>>()?;
+    let mut children = Vec::new();
+    for thread in threads.into_iter().flatten() {
+        let list = unless_gone(fs::read_to_string(thread.path().join("children")))?.unwrap_or_default();
+        children.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    Ok(children)
 }
 
 /// A variable of the environment that a process was started with.
-pub(super) fn variable(pid: u32, name: &str) -> Option<String> {
+pub(super) fn variable(pid: u32, name: &str) -> io::Result<Option<String>> {
     let path = format!("/proc/{pid}/environ");
-    let mut environment = fs::read(&path).ok()?;
+    let read = || unless_gone(fs::read(&path));
+    let Some(mut environment) = read()? else { return Ok(None) };
     for _ in 0..EMPTY_READS_MAX {
         if !environment.is_empty() {
             break;
         }
         std::thread::yield_now();
-        environment = fs::read(&path).ok()?;
+        environment = match read()? {
+            Some(environment) => environment,
+            None => return Ok(None),
+        };
     }
     let mut variables = environment.split(|byte| *byte == 0);
-    let value = variables.find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
-    Some(String::from_utf8_lossy(value).into_owned())
+    let value = variables.find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+    Ok(value.map(|value| String::from_utf8_lossy(value).into_owned()))
 }
 
 #[cfg(test)]
@@ -71,10 +103,10 @@ mod tests {
 
     #[test]
     fn our_own_entries_can_be_read() {
-        assert_ne!(stat(std::process::id()).unwrap().birth, 0);
-        assert_eq!(variable(std::process::id(), "CARGO_PKG_NAME").as_deref(), Some("taskmaster"));
+        assert_ne!(stat(std::process::id()).unwrap().unwrap().birth, 0);
+        assert_eq!(variable(std::process::id(), "CARGO_PKG_NAME").unwrap().as_deref(), Some("taskmaster"));
         let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
-        assert!(children(std::process::id()).contains(&child.id()));
+        assert!(children(std::process::id()).unwrap().contains(&child.id()));
         child.kill().unwrap();
         child.wait().unwrap();
     }

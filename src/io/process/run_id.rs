@@ -25,7 +25,7 @@ impl RunIds {
         let path = config.canonicalize().unwrap_or_else(|_| config.to_owned());
         let config = format!("{:016x}-", hash(path.as_os_str().as_encoded_bytes()));
         let pid = std::process::id();
-        let birth = proc_fs::stat(pid).map_or(0, |stat| stat.birth);
+        let birth = proc_fs::stat(pid).ok().flatten().map_or(0, |stat| stat.birth);
         RunIds { prefix: format!("{config}{pid}-{birth}-"), config }
     }
 

@@ -33,10 +33,10 @@ fn survivor(pid: u32, run_ids: &RunIds) -> Option<Survivor> {
     if !fs::exists(format!("/proc/{pid}/exe")).unwrap_or(false) {
         return None;
     }
-    let (supervisor, birth) = run_ids.former_supervisor(&proc_fs::variable(pid, VARIABLE)?)?;
+    let (supervisor, birth) = run_ids.former_supervisor(&proc_fs::variable(pid, VARIABLE).ok()??)?;
     // One that lives looks after its own.
-    if proc_fs::stat(supervisor).is_some_and(|stat| stat.birth == birth && stat.state != 'Z') {
+    if proc_fs::stat(supervisor).ok()?.is_some_and(|stat| stat.birth == birth && stat.state != 'Z') {
         return None;
     }
-    Some(Survivor { name: proc_fs::variable(pid, "TASKMASTER_PROCESS_NAME")?, pid })
+    Some(Survivor { name: proc_fs::variable(pid, "TASKMASTER_PROCESS_NAME").ok()??, pid })
 }

@@ -166,9 +166,9 @@ impl Processes {
         self.reap_at.is_some_and(|at| at <= now)
     }
 
-    /// When [`Processes::is_due`] will be true, if ever.
+    /// When there is something to do without anybody's end: to reap, or to look at what remains.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        self.reap_at
+        [self.reap_at, self.strays.next_deadline()].into_iter().flatten().min()
     }
 
     /// A command was started that is no program's process; it leads a group of its own.
@@ -229,14 +229,14 @@ impl Processes {
         self.strays.has_to_look()
     }
 
-    /// All that runs have left behind, as far as it lives.
-    pub(crate) fn survey(&mut self) -> Vec<Leftover> {
+    /// All that runs have left behind, as far as it lives; none if nobody can be looked for now.
+    pub(crate) fn survey(&mut self) -> Option<Vec<Leftover>> {
         let Processes { leaders, strays, left_groups, .. } = self;
         strays.survey(left_groups, |pid| leaders.contains_key(&pid))
     }
 
     /// News of the groups and strays that are watched; an end is told once. Ask after every reaping.
-    pub(crate) fn look_at_remains(&mut self) -> Vec<Left> {
+    pub(crate) fn look_at_remains(&mut self, now: Time) -> Vec<Left> {
         let mut left = Vec::new();
         if !self.groups.is_empty() {
             let Processes { groups, left_groups, .. } = &mut *self;
@@ -251,7 +251,7 @@ impl Processes {
             }
         }
         let Processes { leaders, strays, left_groups, .. } = self;
-        let looks = strays.look(left_groups, |pid| leaders.contains_key(&pid));
+        let looks = strays.look(now, left_groups, |pid| leaders.contains_key(&pid));
         left.extend(looks.into_iter().filter_map(|(run, look)| match look {
             Look::None => Some(Left::Nothing(run)),
             Look::New(count) => Some(Left::Strays { run, count }),
@@ -261,8 +261,8 @@ impl Processes {
     }
 
     /// Sends a signal to the strays of a run that were told of.
-    pub(crate) fn signal_strays(&mut self, run: Run, signal: Signal) -> io::Result<()> {
-        self.strays.signal(run, signal)
+    pub(crate) fn signal_strays(&mut self, now: Time, run: Run, signal: Signal) -> io::Result<()> {
+        self.strays.signal(now, run, signal)
     }
 
     /// Signals the groups of all processes that have not been reaped, whoever they belong to.

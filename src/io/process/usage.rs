@@ -1,6 +1,8 @@
 //! CPU and memory of processes, from /proc/PID/stat (proc_pid_stat(5)).
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
 use std::time::Duration;
 
 use nix::unistd::{SysconfVar, sysconf};
@@ -12,6 +14,12 @@ use crate::view::Usage;
 const FRESH: Duration = Duration::from_secs(1);
 /// Processes that are read again at one time. Reading one takes about 6 us.
 pub(crate) const AT_ONCE_MAX: usize = 1000;
+
+/// Processes by pid, with whatever names them for whoever asks, and the time of their start.
+type Processes<T> = Vec<(T, u32, Time)>;
+
+/// More than /proc/PID/stat can be long: 52 numbers of at most 20 digits, and a name of at most 64 bytes.
+const STAT_BYTES_MAX: usize = 2048;
 
 /// The latest readings; taken only when somebody looks.
 pub(crate) struct Usages {
@@ -41,21 +49,36 @@ impl Usages {
 
     /// Which of these processes are to be read now, for somebody who looks at all of them: those that are
     /// not known yet, and unless that was just done, those whose readings are the oldest.
-    pub(crate) fn due<T>(&mut self, now: Time, processes: Vec<(T, u32, Time)>) -> Vec<(T, u32, Time)> {
-        let read_at = |(_, pid, started): &(T, u32, Time)| {
-            self.by_pid.get(pid).filter(|reading| reading.at >= *started).map(|reading| reading.at)
-        };
-        let (known, mut due): (Vec<_>, Vec<_>) =
-            processes.into_iter().partition(|process| read_at(process).is_some());
+    pub(crate) fn due<T>(&mut self, now: Time, processes: Processes<T>) -> Processes<T> {
+        let (mut due, known) = self.apart(processes);
         if self.read_at.is_some_and(|at| now - at < FRESH) {
             return due;
         }
-        let mut known = known;
-        known.sort_by_key(&read_at);
-        known.truncate(AT_ONCE_MAX);
-        due.append(&mut known);
+        self.add_oldest(&mut due, known);
         self.read_at = Some(now);
         due
+    }
+
+    /// The same for somebody who looks at some of them; those that were just read are not read again.
+    pub(crate) fn due_of<T>(&self, now: Time, processes: Processes<T>) -> Processes<T> {
+        let (mut due, mut known) = self.apart(processes);
+        known.retain(|(_, pid, _)| self.by_pid.get(pid).is_none_or(|reading| now - reading.at >= FRESH));
+        self.add_oldest(&mut due, known);
+        due
+    }
+
+    /// Those that are not known, and those that are.
+    fn apart<T>(&self, processes: Processes<T>) -> (Processes<T>, Processes<T>) {
+        let is_known = |(_, pid, started): &(T, u32, Time)| {
+            self.by_pid.get(pid).is_some_and(|reading| reading.at >= *started)
+        };
+        processes.into_iter().partition(|process| !is_known(process))
+    }
+
+    fn add_oldest<T>(&self, due: &mut Processes<T>, mut known: Processes<T>) {
+        known.sort_by_key(|(_, pid, _)| self.by_pid.get(pid).map(|reading| reading.at));
+        known.truncate(AT_ONCE_MAX);
+        due.append(&mut known);
     }
 
     /// Reads one process anew; whether that shows something new to people.
@@ -108,17 +131,26 @@ pub(crate) fn own_uid() -> u32 {
     nix::unistd::Uid::effective().as_raw()
 }
 
-/// CPU ticks and resident pages of a process.
+/// CPU ticks and resident pages of a process: the file is opened, read at once, and closed.
 fn read_stat(pid: u32) -> Option<(u64, u64)> {
-    parse_stat(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    let mut stat = [0; STAT_BYTES_MAX];
+    let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut stat).ok()?;
+    parse_stat(&stat[..length])
 }
 
 /// The second field is the program's name in parentheses and may hold anything, so counting starts
 /// behind the last parenthesis, with the third field.
-fn parse_stat(stat: &str) -> Option<(u64, u64)> {
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-    let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
-    Some((field(14)? + field(15)?, field(24)?))
+fn parse_stat(stat: &[u8]) -> Option<(u64, u64)> {
+    let begin = stat.iter().rposition(|byte| *byte == b')')? + 1;
+    let mut fields = stat[begin..].split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+    let mut at = 3;
+    let mut field = |number: usize| {
+        let field = fields.nth(number - at)?;
+        at = number + 1;
+        str::from_utf8(field).ok()?.parse::<u64>().ok()
+    };
+    let (user, system, resident) = (field(14)?, field(15)?, field(24)?);
+    Some((user + system, resident))
 }
 
 #[cfg(test)]
@@ -128,9 +160,9 @@ mod tests {
     #[test]
     fn a_hostile_program_name_does_not_shift_the_fields() {
         let stat = "42 (evil) R 1 2) S 1 42 42 0 -1 4194304 100 0 0 0 7 5 0 0 20 0 1 0 100 1000 123 99";
-        assert_eq!(parse_stat(stat), Some((12, 123)));
-        assert_eq!(parse_stat("42 (short) S 1"), None);
-        assert_eq!(parse_stat(""), None);
+        assert_eq!(parse_stat(stat.as_bytes()), Some((12, 123)));
+        assert_eq!(parse_stat(b"42 (short) S 1"), None);
+        assert_eq!(parse_stat(b""), None);
     }
 
     #[test]
@@ -150,6 +182,23 @@ mod tests {
         assert_eq!(due.len(), AT_ONCE_MAX + 1);
         assert_eq!(due[0].0, 3000, "the one that is not known");
         assert!(due[1..].iter().all(|(n, _, _)| *n >= 1500));
+    }
+
+    #[test]
+    fn who_looks_at_a_few_has_them_read_once_a_second() {
+        let mut usages = Usages::new();
+        let at = |seconds| Time::ZERO + Duration::from_secs(seconds);
+        let own = std::process::id();
+        assert_eq!(usages.due_of(at(1), vec![("own", own, Time::ZERO)]).len(), 1);
+        usages.sample(at(1), own, Time::ZERO);
+        assert!(usages.due_of(at(1), vec![("own", own, Time::ZERO)]).is_empty(), "just read");
+        assert_eq!(usages.due_of(at(1), vec![("later", own, at(2))]).len(), 1, "another process of that pid");
+        assert_eq!(usages.due_of(at(2), vec![("own", own, Time::ZERO)]).len(), 1);
+        assert_eq!(
+            usages.due(at(1), vec![("own", own, Time::ZERO)]).len(),
+            1,
+            "nobody has looked at all yet"
+        );
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! What a program leaves behind: processes that left its group, and even its session, are ended by a
 //! stop; nobody else is ever touched.
 
-mod harness;
-
-use harness::{Console, Mark, Site, field, is_alive, kill, marked, wait_for, wait_until};
+use crate::harness::{Console, Mark, Site, field, is_alive, kill, marked, wait_for, wait_until};
+use nix::libc;
 use nix::sys::signal::Signal;
 use std::process::Command;
 
@@ -151,6 +150,37 @@ fn what_a_run_left_that_ended_by_itself_is_ended_by_a_later_stop() {
     assert_eq!(console.ask("stop w"), ["w:0: already stopped"]);
     bystander.kill().unwrap();
     bystander.wait().unwrap();
+    console.running.stop();
+}
+
+/// The supervisor may have no descriptor more than it has: who is to be ended is found all the same.
+#[test]
+fn what_is_left_is_found_and_ended_without_a_free_descriptor() {
+    let mut console = Console::open(site("stoptime: 1000, autorestart: never", DAEMONS));
+    let left = strays(&console.running.site, 2);
+    console.running.wait_for_state("w:0", "EXITED");
+    let pid = console.running.pid();
+    // Asked over HTTP until now; the connection's descriptor is to be given back before they are counted.
+    let numbers = || -> Vec<u64> {
+        let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+        let mut numbers: Vec<u64> =
+            entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        numbers.sort_unstable();
+        numbers
+    };
+    let mut before = Vec::new();
+    wait_until("descriptors to come to rest", || {
+        let now = numbers();
+        std::mem::replace(&mut before, now.clone()) == now
+    });
+    let first_free = (0..).find(|number| !before.contains(number)).unwrap();
+    let limit = libc::rlimit { rlim_cur: first_free, rlim_max: first_free };
+    // SAFETY: reads one struct that lives; our user's process is there.
+    let limited =
+        unsafe { libc::prlimit(pid.cast_signed(), libc::RLIMIT_NOFILE, &limit, std::ptr::null_mut()) };
+    assert_eq!(limited, 0, "{}", std::io::Error::last_os_error());
+    assert_eq!(console.ask("stop w"), ["w:0: stopped (2 strays ended)"]);
+    assert!(none_alive(&left));
     console.running.stop();
 }
 
