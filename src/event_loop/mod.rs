@@ -253,6 +253,7 @@ impl EventLoop {
             self.supervisor.next_deadline(),
             self.http.next_deadline(),
             self.watchers.next_deadline(),
+            self.documents.next_deadline(),
             self.pipes.next_deadline(),
             self.prober.next_deadline(),
             self.heartbeats.next_deadline(),
@@ -269,7 +270,7 @@ impl EventLoop {
             Some(deadline) => Some(self.clock.until(deadline)),
             None => None,
         };
-        self.slack.before_sleep(timeout);
+        self.slack.before_sleep(timeout, || self.http.is_sending());
         match self.poll.poll(events, timeout) {
             Ok(()) => self.blindness.end(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
@@ -354,6 +355,7 @@ impl EventLoop {
     fn end_turn(&mut self) {
         self.refresh_watch();
         self.serve_watchers();
+        self.documents.let_go(self.now);
         self.report_to_service_manager();
         for line in self.pipes.take_console_lines() {
             self.console.warn(&line);
