@@ -1,8 +1,6 @@
 //! The way out: by signals and by command, in order of priority, with nothing left behind.
 
-mod harness;
-
-use harness::{Site, is_alive, kill, marked, wait_until, wait_while};
+use crate::harness::{self, Site, is_alive, kill, marked, wait_until, wait_while};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 

@@ -1,8 +1,6 @@
 //! Stops: what is signalled, in which order, how long is waited, and what may be left: nothing.
 
-mod harness;
-
-use harness::{Console, Site, field, is_alive, kill, marked, wait_for, wait_until, wait_while};
+use crate::harness::{Console, Site, field, is_alive, kill, marked, wait_for, wait_until, wait_while};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
