@@ -253,7 +253,6 @@ impl EventLoop {
             self.supervisor.next_deadline(),
             self.http.next_deadline(),
             self.watchers.next_deadline(),
-            self.documents.next_deadline(),
             self.pipes.next_deadline(),
             self.prober.next_deadline(),
             self.heartbeats.next_deadline(),
@@ -262,6 +261,7 @@ impl EventLoop {
             self.news.next_deadline(),
             self.console.next_deadline(),
             self.service_manager.next_deadline(),
+            self.documents.next_deadline(),
             self.processes.next_deadline(),
         ];
         let deadline = deadlines.into_iter().flatten().min();
