@@ -16,12 +16,13 @@ const BROWSERS: [&str; 3] = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "
 /// Of one file: a browser that hangs fails the test and not the patience of whoever waits for it.
 const LIMIT_SECONDS: &str = "600";
 
-/// Browsers are heavy: one at a time.
+/// Browsers are heavy: one at a time, and beside it the one that mostly waits for a silence to be noticed.
 static TURN: Mutex<()> = Mutex::new(());
+static TURN_OF_WHO_WAITS: Mutex<()> = Mutex::new(());
 
 #[test]
 fn it_follows_the_supervisor() {
-    run("live.test.mjs");
+    run_after(&TURN_OF_WHO_WAITS, "live.test.mjs");
 }
 
 #[test]
@@ -45,6 +46,10 @@ fn it_is_accessible_in_both_themes() {
 }
 
 fn run(file: &str) {
+    run_after(&TURN, file);
+}
+
+fn run_after(turn: &Mutex<()>, file: &str) {
     if let Err(missing) = find_tools() {
         let words = format!("{file} was left out: {missing}");
         assert!(std::env::var_os("CI").is_none(), "{words}");
@@ -52,7 +57,7 @@ fn run(file: &str) {
         let _ = writeln!(std::io::stderr(), "\nWARNING: browser test {words}");
         return;
     }
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
     // Whatever is left when the browser's side fails carries the mark, and ends with it.
     let mark = Mark::new();
     let output = Command::new("timeout")

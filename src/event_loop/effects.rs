@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::outbox::Parcel;
 use super::{BATCH_TIME, EventLoop, Outcome};
 use crate::command::RequestId;
 use crate::config::{Output, ProgramSpec, Rotation, Template};
@@ -24,10 +25,7 @@ impl EventLoop {
         while let Some(action) = self.supervisor.poll_action() {
             match action {
                 Action::Signal { run, pid, signal, scope } => {
-                    if let Err(error) = self.processes.signal(run, pid, signal, scope) {
-                        let name = self.supervisor.name(run.instance);
-                        log::error!("{name}: cannot send SIG{signal} to pid {pid}: {error}");
-                    }
+                    self.send(Parcel::Signal { run, pid, signal, scope });
                 }
                 Action::WatchGroup { run, pid, remains } => self.processes.watch(pid, run, remains),
                 Action::Sweep { run, groups } => self.processes.sweep(run, groups),
@@ -38,8 +36,8 @@ impl EventLoop {
                         log::error!("{name}: cannot send SIG{signal} to its strays: {error}");
                     }
                 }
-                Action::Reply { request, line } => self.reply(request, line),
-                Action::Done { request, ok } => self.done(request, ok),
+                Action::Reply { request, line } => self.send(Parcel::Reply { request, line }),
+                Action::Done { request, ok } => self.send(Parcel::Done { request, ok }),
                 Action::Changed { instance, from, to } => {
                     self.log_change(instance, from, to);
                     self.documents.outdate();

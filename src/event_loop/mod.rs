@@ -2,10 +2,10 @@
 //! wants becomes effects.
 //!
 //! One turn: poll -> the clock, once -> signals and the dead -> timers -> console and sockets ->
-//! pipes -> spawns -> what was said is written. There is no tick: with nothing to do and no deadline,
+//! pipes -> signals that wait, spawns -> what was said is written. There is no tick: with nothing to do and no deadline,
 //! the poll has no timeout.
 //!
-//! - `effects`: performs the core's actions and spawns; `answers`: questions from console and HTTP
+//! - `effects`: performs the core's actions and spawns; `outbox`: signals to very many; `answers`: questions from console and HTTP
 //! - `reload`: another configuration; `remains`: what processes leave behind; `status`: the table; `news`: what the console tells unasked; `last_resort`: what is left to do after a panic
 
 mod answers;
@@ -21,6 +21,7 @@ mod last_resort;
 mod measure;
 mod memory;
 mod news;
+mod outbox;
 mod probes;
 mod reload;
 mod remains;
@@ -53,7 +54,7 @@ use crate::io::output::Pipes;
 use crate::io::probe::Prober;
 use crate::io::process::{FileLimit, Launcher, MemoryWatch, OutOfMemory, Processes, RunIds, Usages};
 use crate::io::service_manager::ServiceManager;
-use crate::io::signals::{Notice, Signals};
+use crate::io::signals::{Lull, Notice, Signals};
 use crate::io::slack::{self, Slack};
 use crate::io::token::Source;
 use crate::io::wall_clock::WallClock;
@@ -66,11 +67,12 @@ use evidence::EvidenceRoom;
 use follows::Follows;
 use measure::TurnTimes;
 use news::News;
+use outbox::Outbox;
 
 /// Poll events taken in one turn; what is beyond comes in the next.
 const EVENTS_PER_TURN: usize = 1024;
 
-/// How long a turn goes on starting processes, and how long it goes on reaping them, before it hears
+/// How long a turn goes on starting processes, and how long on signalling and on reaping them, before it hears
 /// everybody else: on a busy machine a thousand of either take a second.
 const BATCH_TIME: Duration = Duration::from_millis(2);
 
@@ -143,6 +145,7 @@ pub(crate) struct EventLoop {
     config_name: PathBuf,
     overrides: Overrides,
     news: News,
+    outbox: Outbox,
     service_manager: ServiceManager,
     outcome: Option<Outcome>,
 }
@@ -199,6 +202,7 @@ impl EventLoop {
             config_name,
             overrides,
             news: News::new(messages),
+            outbox: Outbox::default(),
             service_manager: ServiceManager::of_environment(),
             outcome: None,
             poll,
@@ -223,6 +227,7 @@ impl EventLoop {
         self.service_manager.ready();
         let mut woken = self.now;
         loop {
+            self.send_waiting();
             self.pull_spawns();
             if let Some(outcome) = self.outcome
                 && self.hooks.are_over(self.now)
@@ -243,6 +248,7 @@ impl EventLoop {
     /// Sleeps until something happens, the nearest deadline, or not at all if work is left.
     fn wait(&mut self, events: &mut Events) {
         let is_busy = self.supervisor.has_spawns()
+            || self.outbox.has_more()
             || self.processes.has_to_look()
             || self.has_unreaped
             || self.pipes.has_ready()
@@ -261,6 +267,7 @@ impl EventLoop {
             self.news.next_deadline(),
             self.console.next_deadline(),
             self.service_manager.next_deadline(),
+            self.documents.next_deadline(),
             self.processes.next_deadline(),
         ];
         let deadline = deadlines.into_iter().flatten().min();
@@ -269,7 +276,7 @@ impl EventLoop {
             Some(deadline) => Some(self.clock.until(deadline)),
             None => None,
         };
-        self.slack.before_sleep(timeout);
+        self.slack.before_sleep(timeout, || self.http.is_sending());
         match self.poll.poll(events, timeout) {
             Ok(()) => self.blindness.end(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
@@ -354,6 +361,7 @@ impl EventLoop {
     fn end_turn(&mut self) {
         self.refresh_watch();
         self.serve_watchers();
+        self.documents.let_go(self.now);
         self.report_to_service_manager();
         for line in self.pipes.take_console_lines() {
             self.console.warn(&line);
@@ -412,7 +420,9 @@ impl EventLoop {
     fn reap(&mut self) {
         let until = self.clock.now() + BATCH_TIME;
         self.has_unreaped = false;
+        let mut lull = Lull::default();
         while let Some(reaped) = self.processes.reap(self.now) {
+            lull.note();
             self.usages.forget(reaped.pid);
             self.note_end(&reaped);
             self.handle(Event::Exited { run: reaped.run, status: reaped.status });
@@ -465,6 +475,7 @@ impl EventLoop {
     }
 
     fn leave(&mut self, outcome: Outcome) {
+        self.send_rest();
         self.end_helpers();
         self.pipes.drain_all(self.poll.registry());
         if let Outcome::Abandoned(count) = outcome {

@@ -4,6 +4,7 @@ use std::io;
 
 use mio::{Interest, Registry};
 use nix::libc;
+use nix::sys::signal::SigSet;
 use signal_hook_mio::v1_0::Signals as SelfPipe;
 
 use super::token::Source;
@@ -89,6 +90,43 @@ impl Signals {
     }
 }
 
+/// Deaths that are heard one by one; many of them together are heard as one.
+const HEARD_SINGLY_MAX: u32 = 2;
+
+/// Keeps the ends of very many children from interrupting us once each: beyond the first few, SIGCHLD waits
+/// until this is dropped, and the kernel keeps one of them for all. Children do not inherit that: they begin with
+/// no signal blocked.
+#[derive(Default)]
+pub(crate) struct Lull {
+    noted: u32,
+    is_held: bool,
+}
+
+impl Lull {
+    /// One more child has ended, or was asked to.
+    pub(crate) fn note(&mut self) {
+        self.noted = self.noted.saturating_add(1);
+        if self.noted > HEARD_SINGLY_MAX && !self.is_held {
+            // Refused, it is as it was: an interruption for each of them.
+            self.is_held = child_ended().thread_block().is_ok();
+        }
+    }
+}
+
+impl Drop for Lull {
+    fn drop(&mut self) {
+        if self.is_held
+            && let Err(errno) = child_ended().thread_unblock()
+        {
+            log::error!("SIGCHLD stays blocked: {errno}");
+        }
+    }
+}
+
+fn child_ended() -> SigSet {
+    SigSet::from(nix::sys::signal::Signal::SIGCHLD)
+}
+
 fn is_ignored(signal: Signal) -> bool {
     // SAFETY: a null new action only reads the present one into `old`, which is plain data.
     unsafe {
@@ -110,7 +148,7 @@ fn reset_dispositions() {
 }
 
 fn unblock_all() -> io::Result<()> {
-    let none = nix::sys::signal::SigSet::empty();
+    let none = SigSet::empty();
     none.thread_set_mask()?;
     Ok(())
 }

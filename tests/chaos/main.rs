@@ -32,7 +32,7 @@ use random::Random;
 
 /// A slice that fits into a run of all tests.
 const INSTANCES: u64 = 60;
-const SECONDS: u64 = 12;
+const SECONDS: u64 = 6;
 /// Names in one command: a line has a limit.
 const NAMES_MAX: usize = 60;
 

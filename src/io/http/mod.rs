@@ -36,6 +36,8 @@ pub(crate) use control_socket::Refused;
 
 /// A failed bind, and an accept without descriptors, are tried again after this time.
 const RETRY_AFTER: Duration = Duration::from_secs(3);
+/// Descriptors that run out again within this time are the same shortage, and told once.
+const SAME_SHORTAGE: Duration = Duration::from_secs(60);
 /// Connections over TCP at one time. A further one takes the place of one that says nothing, or waits
 /// in the kernel's queue.
 const TCP_MAX: usize = 512;
@@ -69,8 +71,8 @@ pub(crate) struct Server {
     /// Given up for a moment when there are no descriptors left, so that whoever waits at the door can
     /// be let in and shown out, instead of waking us again and again.
     spare: Option<File>,
-    /// Whether that has been told of.
-    is_short: bool,
+    /// When it last was short of descriptors.
+    short_at: Option<Time>,
     /// Whether the last connection could not be polled; told once.
     is_refused: bool,
 }
@@ -93,7 +95,7 @@ impl Server {
             requests: VecDeque::new(),
             departed: Vec::new(),
             spare: open_spare(),
-            is_short: false,
+            short_at: None,
             is_refused: false,
         }
     }
@@ -193,7 +195,7 @@ impl Server {
                 Ok(None) => return,
                 // The peer gave up before we came; the next one may be fine.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
-                Err(error) if is_shortage(&error) => match self.show_out(face) {
+                Err(error) if is_shortage(&error) => match self.show_out(now, face) {
                     ShownOut::Somebody => continue,
                     ShownOut::Nobody => return,
                     ShownOut::NoSpare => return self.retry_at = Some(now + RETRY_AFTER),
@@ -204,13 +206,11 @@ impl Server {
                 }
             };
             if self.needs_its_descriptor(&peer) {
-                self.tell_of_shortage();
+                self.tell_of_shortage(now);
                 oldest = oldest.or_else(|| self.longest_unheard(face));
                 if oldest.is_none() {
                     continue;
                 }
-            } else {
-                self.is_short = false;
             }
             if let Some(oldest) = oldest {
                 self.close(registry, oldest);
@@ -266,8 +266,8 @@ impl Server {
     }
 
     /// Without descriptors: lets one in by the spare one and closes the door behind it.
-    fn show_out(&mut self, face: Face) -> ShownOut {
-        self.tell_of_shortage();
+    fn show_out(&mut self, now: Time, face: Face) -> ShownOut {
+        self.tell_of_shortage(now);
         if self.spare.take().is_none() {
             self.spare = open_spare();
             return ShownOut::NoSpare;
@@ -283,8 +283,10 @@ impl Server {
         shown_out
     }
 
-    fn tell_of_shortage(&mut self) {
-        if !std::mem::replace(&mut self.is_short, true) {
+    /// A descriptor comes free now and then where there are too few: that is the same shortage.
+    fn tell_of_shortage(&mut self, now: Time) {
+        let before = self.short_at.replace(now);
+        if before.is_none_or(|before| now >= before + SAME_SHORTAGE) {
             log::warn!(
                 "descriptors are running out; connections are turned away, to leave some for programs"
             );
@@ -305,6 +307,11 @@ impl Server {
     /// Whether there is something to do without another event.
     pub(crate) fn is_busy(&self) -> bool {
         !self.requests.is_empty() || !self.at_door.is_empty()
+    }
+
+    /// Whether an answer is held for somebody who has not taken all of it yet.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.connections.iter().any(|(_, connection)| connection.outbox().waiting() > 0)
     }
 
     /// Whether a connection may become a stream; one that reads nothing may have to go for it.

@@ -239,7 +239,11 @@ impl Processes {
     pub(crate) fn look_at_remains(&mut self, now: Time) -> Vec<Left> {
         let mut left = Vec::new();
         if !self.groups.is_empty() {
-            for (_, (run, remains)) in self.groups.extract_if(|pid, _| is_gone(*pid)) {
+            let Processes { groups, left_groups, .. } = &mut *self;
+            // What had no other member when its leader was reaped need not be asked for once more.
+            let is_over = |group: u32, run: Run| !left_groups.is_of(group, run.instance) || is_gone(group);
+            let over: Vec<_> = groups.extract_if(|group, (run, _)| is_over(*group, *run)).collect();
+            for (_, (run, remains)) in over {
                 match remains.strays {
                     true => self.strays.watch(run, false),
                     false => left.push(Left::Nothing(run)),

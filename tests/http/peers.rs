@@ -1,9 +1,7 @@
 //! Peers that are odd or hostile, and caches: what they get, and that they cost little.
 
-mod harness;
-
-use harness::{
-    PATIENCE, Running, Site, context_switches, cpu_ticks, descriptors, get, pipeline, rss_bytes, send,
+use crate::harness::{
+    self, PATIENCE, Running, Site, context_switches, cpu_ticks, descriptors, get, pipeline, rss_bytes, send,
     wait_until,
 };
 use std::io::{Read, Write};

@@ -1,8 +1,8 @@
 //! The control socket: whose it is, who may use it, and what its commands answer.
 
-mod harness;
-
-use harness::{Running, Site, as_stranger, descriptors, exists, get, is_root, post, wait_for, wait_until};
+use crate::harness::{
+    self, Running, Site, as_stranger, descriptors, exists, get, is_root, post, wait_for, wait_until,
+};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::fs;
@@ -37,7 +37,8 @@ fn nobody_else_can_ever_open_it() {
     std::thread::scope(|scope| {
         let watch = scope.spawn(|| {
             let mut modes = Vec::new();
-            while !is_over.load(Ordering::Relaxed) {
+            // At least one look, however late this thread gets its turn.
+            while !is_over.load(Ordering::Relaxed) || modes.is_empty() {
                 modes.extend(path.symlink_metadata().ok().map(|found| found.mode() & 0o7777));
                 modes.dedup();
             }

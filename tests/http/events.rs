@@ -1,9 +1,8 @@
 //! `/api/events`: the state, then only what changes, for any number of readers, and nothing for none.
 
-mod harness;
-
-use harness::{
-    EventReader, Running, SentEvent, Site, context_switches, kill, rss_bytes, send, wait_for, wait_until,
+use crate::harness::{
+    self, EventReader, Running, SentEvent, Site, context_switches, kill, rss_bytes, send, wait_for,
+    wait_until,
 };
 use nix::sys::signal::Signal;
 use std::io::{Read, Write};

@@ -1,8 +1,6 @@
 //! Stops: what is signalled, in which order, how long is waited, and what may be left: nothing.
 
-mod harness;
-
-use harness::{Console, Site, field, is_alive, kill, marked, wait_for, wait_until, wait_while};
+use crate::harness::{Console, Site, field, is_alive, kill, marked, wait_for, wait_until, wait_while};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
@@ -37,6 +35,50 @@ fn stop_sends_the_stopsignal_to_the_group_and_ends_all_of_it() {
     }
     assert_eq!(console.hear(), "w:0: stopped");
     assert_eq!(console.running.state("w:0"), "STOPPED");
+}
+
+/// How many processes `ps` would show with `T`.
+fn stopped_by_a_signal(pids: &[u32]) -> usize {
+    let is_stopped = |pid: &&u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit(')').next().is_some_and(|fields| fields.starts_with(" T"))
+    };
+    pids.iter().filter(is_stopped).count()
+}
+
+/// So many signals do not fit into one turn of the loop.
+#[test]
+fn an_order_to_very_many_reaches_each_of_them_and_is_answered_for_each() {
+    let many = 300;
+    let mut console = Console::open(Site::new(&format!(
+        "  w: {{cmd: sleep 1000, numprocs: {many}, starttime: 0, stoptime: 100, stdout: none, stderr: none}}"
+    )));
+    let children = |console: &Console| {
+        let own = console.running.pid();
+        marked(&console.running.site.mark).into_iter().filter(|pid| *pid != own).collect::<Vec<u32>>()
+    };
+    wait_until("all of them", || children(&console).len() == many);
+    console.running.wait_for_state("w:299", "RUNNING");
+    let first = children(&console);
+    let answers = |word: &str| (0..many).map(|number| format!("w:{number}: {word}")).collect::<Vec<_>>();
+    assert_eq!(console.ask("signal STOP all"), answers("signalled"));
+    wait_until("all of them to stand still", || stopped_by_a_signal(&first) == many);
+    // Two orders at once: whoever stands still hears of the first only if it is sent on, too.
+    console.say("restart all\nstop w:7\nstart w:7\n");
+    let said: Vec<String> = (0..many + 2).map(|_| console.hear()).collect();
+    let count = |line: &str| said.iter().filter(|other| *other == line).count();
+    let twice = |number: usize| if number == 7 { 2 } else { 1 };
+    assert!((0..many).all(|number| count(&format!("w:{number}: started")) == twice(number)), "{said:?}");
+    assert_eq!(count("w:7: stopped"), 1, "{said:?}");
+    let second = children(&console);
+    assert_eq!(second.len(), many);
+    assert!(!first.iter().any(|pid| is_alive(*pid)), "an old one lives");
+    let mut stopped = console.ask("stop all");
+    let mut expected = answers("stopped");
+    stopped.sort();
+    expected.sort();
+    assert_eq!(stopped, expected);
+    assert!(children(&console).is_empty());
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! The dashboard's address: what is answered, what is refused and how, and that nobody who talks to
 //! it can hold the supervisor.
 
-mod harness;
-
-use harness::{PATIENCE, Running, Site, get, is_alive, pipeline, send, wait_for, wait_until};
+use crate::harness::{self, PATIENCE, Running, Site, get, is_alive, pipeline, send, wait_for, wait_until};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

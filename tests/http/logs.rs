@@ -1,8 +1,8 @@
 //! Logs over HTTP: their ends, what follows, and who may read them.
 
-mod harness;
-
-use harness::{Answer, EventReader, Running, Site, as_stranger, get, is_root, send, wait_for, wait_until};
+use crate::harness::{
+    self, Answer, EventReader, Running, Site, as_stranger, get, is_root, send, wait_for, wait_until,
+};
 use std::io::Write;
 
 /// Writes a numbered line for each line of `more` that a test adds.

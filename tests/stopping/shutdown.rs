@@ -1,8 +1,6 @@
 //! The way out: by signals and by command, in order of priority, with nothing left behind.
 
-mod harness;
-
-use harness::{Site, is_alive, kill, marked, wait_until, wait_while};
+use crate::harness::{self, Site, is_alive, kill, marked, wait_for, wait_until, wait_while};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
@@ -55,7 +53,8 @@ fn a_higher_priority_number_stops_first_and_a_lower_one_starts_first() {
     let site = Site::new(&[program("web", 20), program("db", -1), program("cache", 7)].join("\n"));
     let running = site.supervise();
     wait_until("all to be up", || running.site.read("order").lines().count() == 3);
-    let started = |name: &str| running.log().find(&format!("{name}:0: spawned")).unwrap();
+    // A child may be quicker than the log.
+    let started = |name: &str| wait_for("its line", || running.log().find(&format!("{name}:0: spawned")));
     assert!(started("db") < started("cache") && started("cache") < started("web"));
     let order = running.site.path("order");
     running.site.write("order", "");

@@ -1,8 +1,6 @@
 //! `/metrics`: the text format of Prometheus to the letter, and the right numbers.
 
-mod harness;
-
-use harness::{Running, Site, descriptors, get, kill, wait_until};
+use crate::harness::{self, Running, Site, descriptors, get, kill, wait_until};
 use nix::sys::signal::Signal;
 use std::collections::{BTreeMap, HashSet};
 

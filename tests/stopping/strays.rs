@@ -1,9 +1,7 @@
 //! What a program leaves behind: processes that left its group, and even its session, are ended by a
 //! stop; nobody else is ever touched.
 
-mod harness;
-
-use harness::{Console, Mark, Site, field, is_alive, kill, marked, wait_for, wait_until};
+use crate::harness::{Console, Mark, Site, field, is_alive, kill, marked, wait_for, wait_until};
 use nix::libc;
 use nix::sys::signal::Signal;
 use std::process::Command;

@@ -1,9 +1,7 @@
 //! A process that nobody can end or reap: here because its tracer, which has to be told first, stands
 //! still. The same look has one that is blocked in the kernel (state D).
 
-mod harness;
-
-use harness::{Console, Site, field, kill, wait_until};
+use crate::harness::{Console, Site, field, kill, wait_until};
 use nix::sys::signal::Signal;
 use std::process::{Child, Command, Stdio};
 

@@ -1,0 +1,11 @@
+//! The HTTP faces, asked from outside: the dashboard's address and the control socket.
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod control_socket;
+mod events;
+mod logs;
+mod metrics;
+mod peers;
+mod requests;
