@@ -176,3 +176,19 @@ fn programs_that_die_in_a_loop_hold_up_no_command() {
     assert_eq!(console.ask("stop w").len(), 20);
     wait_until("only the supervisor and v to be left", || marked(&console.running.site.mark).len() == 2);
 }
+
+#[test]
+fn what_answers_about_very_many_took_is_given_back() {
+    let running = Site::new("  w: {cmd: x, numprocs: 10000, autostart: false}").supervise();
+    assert_eq!(running.command("status w:1").1.len(), 2);
+    let before = resident(&running);
+    // What the rows of an answer are made of was some 2,300 KiB, and the document 1,500.
+    let is_given_back = || resident(&running) < before + 1000;
+    assert_eq!(running.command("status").1.len(), 10_001);
+    wait_until("the table's memory to be given back", is_given_back);
+    assert_eq!(get(running.site.port, "/api/status").unwrap().status, 200);
+    wait_until("the document's memory to be given back", is_given_back);
+    assert_eq!(get(running.site.port, "/metrics").unwrap().status, 200);
+    wait_until("the metrics' memory to be given back", is_given_back);
+    running.stop();
+}

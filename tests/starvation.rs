@@ -256,7 +256,21 @@ fn slow_and_deaf_clients_by_the_hundred_hold_nobody_up() {
 #[test]
 #[ignore = "500 processes; scripts/starvation runs it"]
 fn five_hundred_deaths_while_it_was_stopped_are_all_noticed() {
-    let running = Site::new(&format!("  w: {{cmd: sleep 1000, numprocs: 500, {STEADY}}}")).supervise();
+    die_while_it_is_stopped("restart_storm: off");
+}
+
+/// 200 come back at once, the other 300 at 50 a second.
+#[test]
+#[ignore = "500 processes; scripts/starvation runs it"]
+fn five_hundred_deaths_while_it_was_stopped_are_paced() {
+    die_while_it_is_stopped("restart_storm: {rate: 50, burst: 200}");
+}
+
+fn die_while_it_is_stopped(section: &str) {
+    let site = Site::new("");
+    let programs = format!("  w: {{cmd: sleep 1000, numprocs: 500, {STEADY}}}");
+    site.configure(&programs, &format!("  {section}"));
+    let running = site.supervise();
     let pids = |running: &Running| -> Vec<u32> {
         let status = running.status();
         let rows = status["programs"][0]["processes"].as_array().unwrap();
@@ -274,7 +288,7 @@ fn five_hundred_deaths_while_it_was_stopped_are_all_noticed() {
             && !now.iter().any(|pid| before.contains(pid))
             && now.iter().all(|pid| is_alive(*pid))
     });
-    println!("500 deaths while it was stopped: all run again after {:.1?}", started.elapsed());
+    println!("500 deaths while it was stopped ({section}): all run again after {:.1?}", started.elapsed());
     assert_calm(&running);
     running.stop();
 }

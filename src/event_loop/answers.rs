@@ -129,12 +129,15 @@ impl EventLoop {
         }
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
-        view::take(&self.supervisor, self.now, |pid| self.observe(pid))
+    pub(super) fn snapshot(&mut self) -> Snapshot {
+        let snapshot = view::take(&self.supervisor, self.now, |pid| self.observe(pid));
+        self.slack.note_answer(snapshot.rows().count());
+        snapshot
     }
 
     /// Of some instances, as [`crate::supervisor::Supervisor::resolve`] finds them.
-    pub(super) fn snapshot_of(&self, keys: &[Key]) -> Snapshot {
+    pub(super) fn snapshot_of(&mut self, keys: &[Key]) -> Snapshot {
+        self.slack.note_answer(keys.len());
         view::take_some(&self.supervisor, self.now, keys, |pid| self.observe(pid))
     }
 

@@ -12,6 +12,10 @@ use crate::view;
 /// the seconds to the next retry, are then older than the answer.
 const FRESH: Duration = Duration::from_millis(50);
 
+/// A document larger than this is let go of when it is fresh no more, in bytes: for that the loop wakes up once
+/// after it was asked for. Of smaller ones the last is kept.
+const KEPT_BYTES_MAX: usize = 128 * 1024;
+
 /// The latest document.
 #[derive(Default)]
 pub(super) struct Documents {
@@ -29,6 +33,19 @@ impl Documents {
     pub(super) fn outdate(&mut self) {
         self.status = None;
     }
+
+    /// When a large document is to be let go of.
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        let (at, _) = self.status.as_ref().filter(|(_, document)| document.len() > KEPT_BYTES_MAX)?;
+        Some(*at + FRESH)
+    }
+
+    /// Lets go of a large document that nobody is given any more.
+    pub(super) fn let_go(&mut self, now: Time) {
+        if self.next_deadline().is_some_and(|deadline| deadline <= now) {
+            self.outdate();
+        }
+    }
 }
 
 impl EventLoop {
@@ -40,9 +57,14 @@ impl EventLoop {
             return Arc::clone(document);
         }
         self.refresh_usages();
-        let document: Arc<[u8]> = view::json::status(&self.about(), &self.snapshot()).into();
+        let document: Arc<[u8]> = self.snapshot_as_json().into();
         self.documents.status = Some((self.now, Arc::clone(&document)));
         document
+    }
+
+    fn snapshot_as_json(&mut self) -> Vec<u8> {
+        let snapshot = self.snapshot();
+        view::json::status(&self.about(), &snapshot)
     }
 
     /// The document with only this program, if there is one of that name.

@@ -45,6 +45,7 @@ impl EventLoop {
                 LogBytes { written, dropped }
             })
             .collect();
-        metrics::render(&self.snapshot(), &own, &log_bytes)
+        let snapshot = self.snapshot();
+        metrics::render(&snapshot, &own, &log_bytes)
     }
 }

@@ -268,6 +268,7 @@ impl EventLoop {
             self.news.next_deadline(),
             self.console.next_deadline(),
             self.service_manager.next_deadline(),
+            self.documents.next_deadline(),
             self.processes.next_deadline(),
         ];
         let deadline = deadlines.into_iter().flatten().min();
@@ -276,7 +277,7 @@ impl EventLoop {
             Some(deadline) => Some(self.clock.until(deadline)),
             None => None,
         };
-        self.slack.before_sleep(timeout);
+        self.slack.before_sleep(timeout, || self.http.is_sending());
         match self.poll.poll(events, timeout) {
             Ok(()) => self.blindness.end(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
@@ -361,6 +362,7 @@ impl EventLoop {
     fn end_turn(&mut self) {
         self.refresh_watch();
         self.serve_watchers();
+        self.documents.let_go(self.now);
         self.report_to_service_manager();
         for line in self.pipes.take_console_lines() {
             self.console.warn(&line);

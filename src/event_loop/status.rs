@@ -13,7 +13,7 @@ enum Selection {
 
 impl EventLoop {
     /// One line for each instance, always: what a script reads.
-    pub(super) fn status(&self, targets: &[Target]) -> Vec<String> {
+    pub(super) fn status(&mut self, targets: &[Target]) -> Vec<String> {
         let (selection, errors) = self.select(targets);
         let snapshot = self.snapshot_selected(&selection);
         let mut lines = snapshot.as_ref().map_or_else(Vec::new, view::table::render);
@@ -61,7 +61,7 @@ impl EventLoop {
     }
 
     /// The rows, if anything is to be shown.
-    fn snapshot_selected(&self, selection: &Selection) -> Option<Snapshot> {
+    fn snapshot_selected(&mut self, selection: &Selection) -> Option<Snapshot> {
         match selection {
             Selection::All => Some(self.snapshot()),
             Selection::These(keys) => (!keys.is_empty()).then(|| self.snapshot_of(keys)),

@@ -3,7 +3,8 @@
 //! The start of a supervisor takes more than all of its rest: arguments, the configuration and its checks.
 //! What it leaves behind are free blocks of the heap, and pages of the program file that are mapped and
 //! not used again. Both are given back after a start and after a reload: before the first sleep, and once more when
-//! all is settled, as what each instance needs to become RUNNING brings pages back. Never by a timer.
+//! all is settled, as what each instance needs to become RUNNING brings pages back. Never by a timer. Answers about
+//! very many instances leave free blocks, too, between some that stay: those are given back before the next sleep.
 
 use std::ptr;
 use std::time::Duration;
@@ -20,23 +21,36 @@ const SLACK_BYTES: c_int = 128 * 1024;
 /// A sleep as long as this means that no start is under way.
 const SETTLED: Duration = Duration::from_secs(10);
 
-/// What a start or a reload may have left.
+/// An answer of this many rows leaves more than what is looked for costs: some 150 bytes each.
+const MANY_ROWS: usize = 1000;
+
+/// What a start, a reload or a large answer may have left.
 #[derive(Debug)]
 pub(crate) struct Slack {
     is_first_sleep: bool,
     is_unsettled: bool,
+    has_answered_much: bool,
 }
 
 impl Slack {
     /// After a start or a reload.
     pub(crate) const fn new() -> Slack {
-        Slack { is_first_sleep: true, is_unsettled: true }
+        Slack { is_first_sleep: true, is_unsettled: true, has_answered_much: false }
     }
 
-    /// Gives back what is left, if this is a moment for it. `timeout` is how long the sleep may last.
-    pub(crate) fn before_sleep(&mut self, timeout: Option<Duration>) {
+    /// An answer of so many rows was made, or let go of.
+    pub(crate) fn note_answer(&mut self, rows: usize) {
+        self.has_answered_much |= rows >= MANY_ROWS;
+    }
+
+    /// Gives back what is left, if this is a moment for it. `timeout` is how long the sleep may last; as long
+    /// as an answer `is_sent`, what it was made of lies around it.
+    pub(crate) fn before_sleep(&mut self, timeout: Option<Duration>, is_sent: impl FnOnce() -> bool) {
         if self.is_due(timeout) {
             give_back();
+        } else if self.has_answered_much && timeout != Some(Duration::ZERO) && !is_sent() {
+            self.has_answered_much = false;
+            trim_heap();
         }
     }
 
@@ -64,13 +78,17 @@ pub(crate) fn keep_little() {
 
 /// Gives back what is free, and what was only needed so far.
 fn give_back() {
+    trim_heap();
+    // SAFETY: `unmap_file_pages` keeps to what dl_iterate_phdr(3) promises, and uses no data of ours.
+    unsafe { libc::dl_iterate_phdr(Some(unmap_file_pages), ptr::null_mut()) };
+}
+
+fn trim_heap() {
     #[cfg(target_env = "gnu")]
     // SAFETY: touches no block that is in use.
     unsafe {
         libc::malloc_trim(0);
     }
-    // SAFETY: `unmap_file_pages` keeps to what dl_iterate_phdr(3) promises, and uses no data of ours.
-    unsafe { libc::dl_iterate_phdr(Some(unmap_file_pages), ptr::null_mut()) };
 }
 
 /// Lets go of the pages of the program file that nobody can have changed: its code and its constants. What is

@@ -85,7 +85,9 @@ impl Supervisor {
             return;
         }
         let Some(health) = &mut instance.health else { return };
-        let retries = |probe: &Option<crate::config::ProbeSpec>| probe.as_ref().map_or(1, |it| it.retries);
+        // A check that a reload has taken away has no say any more.
+        let retries =
+            |probe: &Option<crate::config::ProbeSpec>| probe.as_ref().map_or(u32::MAX, |it| it.retries);
         match (probe, outcome) {
             (Probe::Readiness, Ok(())) => {
                 health.unready = 0;
@@ -94,7 +96,7 @@ impl Supervisor {
                 }
             }
             (Probe::Readiness, Err(reason)) => {
-                health.unready += 1;
+                health.unready = health.unready.saturating_add(1);
                 let is_news = health.trouble.as_deref() != Some(&reason);
                 health.trouble = Some(reason.into());
                 let was_ready = health.is_ready;
@@ -105,7 +107,7 @@ impl Supervisor {
             }
             (Probe::Liveness, Ok(())) => health.unlively = 0,
             (Probe::Liveness, Err(reason)) => {
-                health.unlively += 1;
+                health.unlively = health.unlively.saturating_add(1);
                 if health.unlively >= retries(&spec.governance.liveness) {
                     let failures = health.unlively;
                     let illness = Illness { incarnation: run.incarnation, reason: reason.into(), failures };

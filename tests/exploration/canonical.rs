@@ -31,6 +31,9 @@ const WITHOUT: [(&str, &str); 4] = [
 const COUNTED: [&str; 3] = ["unready", "unlively", "waits"];
 const COUNT_MAX: u64 = 4;
 
+/// How often something came again during a roll counts up to here, and one is too much for it.
+const CAME_BACK_MAX: i64 = 2;
+
 /// Sooner than whatever is armed now: the shortest time that the configurations have.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -80,12 +83,29 @@ pub fn canonical(view: &View<'_>) -> String {
     for (begin, end) in WITHOUT {
         raw = replace_all(&raw, begin, end, |_| "");
     }
+    raw = came_back(&raw, view.core);
     if !view.past_counts {
         raw = replace_all(&raw, "earlier: ", ",", |_| "");
     }
     raw = replace_all(&raw, "BlackBox([", "])", |runs| last_status(runs, view.ends_count));
     raw = once_in_queue(&raw);
     without_history(&raw, view, &keys, &deadlines(&raw, view))
+}
+
+/// Who waits in a roll remembers how often each had come again, of which only the difference to now counts.
+fn came_back(raw: &str, core: &Supervisor) -> String {
+    let mut parts = raw.split("Member { key: Key { index: ");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let mut numbers = part.splitn(4, [':', ',', '}']).map(|it| it.trim().parse::<u32>().ok());
+        let (index, generation) = (numbers.next().flatten(), numbers.nth(1).flatten());
+        let before = part.split("restarts: ").nth(1).and_then(|it| it.split(',').next()?.parse::<i64>().ok());
+        let key = Key::new(index.expect("an index"), generation.expect("a generation"));
+        let now = core.instance(key).map_or(0, |it| i64::from(it.restarts()));
+        let more = (now - before.expect("restarts")).clamp(-CAME_BACK_MAX, CAME_BACK_MAX);
+        write!(text, "Member (came back {more}) {{ key: Key {{ index: {part}").expect("memory");
+    }
+    text
 }
 
 /// Everything between `begin` and the nearest `end`, both taken out, replaced.

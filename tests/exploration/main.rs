@@ -4,7 +4,7 @@
 //! Time goes on in half seconds where all times of a configuration are whole ones, so that every order of
 //! deadlines comes up, and a tick comes when it is due or after whatever else happens at that moment. At
 //! most so many orders are open at a time (`EXPLORE_ORDERS`, 1 unless told otherwise); nothing else is
-//! bounded. `EXPLORE=NAME` explores one configuration, `EXPLORE=all` all of them; `scripts/explore` does
+//! bounded, unless `EXPLORE_DEPTH` is. `EXPLORE=NAME` explores one configuration, `EXPLORE=all` all of them; `scripts/explore` does
 //! that with more orders.
 
 mod canonical;
@@ -29,6 +29,8 @@ struct Explored {
     transitions: usize,
     /// The longest of the shortest ways to a state.
     depth: usize,
+    /// Whether there was nothing beyond.
+    is_all: bool,
 }
 
 fn explore(policy: Policy, bounds: Bounds) -> Result<Explored, String> {
@@ -38,9 +40,13 @@ fn explore(policy: Policy, bounds: Bounds) -> Result<Explored, String> {
     // How each state was reached first: from which other, and by what.
     let mut ways: Vec<(usize, Choice)> = vec![(0, Choice::Tick)];
     let mut todo = VecDeque::from([(0, 0, first)]);
-    let mut found = Explored { states: 1, transitions: 0, depth: 0 };
+    let mut found = Explored { states: 1, transitions: 0, depth: 0, is_all: true };
     while let Some((at, depth, world)) = todo.pop_front() {
         found.depth = depth;
+        if depth >= bounds.depth_max {
+            found.is_all = false;
+            break;
+        }
         for choice in world.choices() {
             found.transitions += 1;
             let mut next = world.clone();
@@ -82,12 +88,13 @@ fn way_to(ways: &[(usize, Choice)], mut at: usize) -> String {
 /// One configuration, and what was found, for people to read.
 fn report(policy: Policy, bounds: Bounds) {
     let begin = Instant::now();
-    let Bounds { orders_max, is_exact } = bounds;
+    let Bounds { orders_max, is_exact, .. } = bounds;
     let times = if is_exact { "exact" } else { "order" };
     match explore(policy, bounds) {
-        Ok(Explored { states, transitions, depth }) => println!(
-            "{:<10} {orders_max} open, {times}: {states:>9} states {transitions:>10} transitions, depth {depth:>3}, {:.1} s",
+        Ok(Explored { states, transitions, depth, is_all }) => println!(
+            "{:<12} {orders_max} open, {times}: {states:>9} states {transitions:>10} transitions, depth {depth:>3}{}, {:.1} s",
             policy.name,
+            if is_all { "" } else { ", NOT ALL" },
             begin.elapsed().as_secs_f64(),
         ),
         Err(broken) => panic!("{broken}"),
@@ -97,11 +104,13 @@ fn report(policy: Policy, bounds: Bounds) {
 #[test]
 fn every_reachable_state_keeps_every_promise() {
     let orders_max = std::env::var("EXPLORE_ORDERS").ok().and_then(|text| text.parse().ok());
+    let depth_max = std::env::var("EXPLORE_DEPTH").ok().and_then(|text| text.parse().ok());
+    let depth_max = depth_max.unwrap_or(usize::MAX);
     let is_exact = std::env::var("EXPLORE_TIMES").is_ok_and(|it| it == "exact");
     let names = std::env::var("EXPLORE").unwrap_or_else(|_| QUICK.to_owned());
     let is_named = |policy: &Policy| names == "all" || names.split(',').any(|name| name == policy.name);
     for policy in POLICIES.into_iter().filter(is_named) {
         let orders_max = orders_max.unwrap_or(policy.orders_max);
-        report(policy, Bounds { orders_max, is_exact });
+        report(policy, Bounds { orders_max, is_exact, depth_max });
     }
 }

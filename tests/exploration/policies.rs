@@ -19,6 +19,10 @@ pub struct Policy {
     pub has_strays: bool,
     /// Whether `scale` is given, to 1 and 2.
     pub scales: bool,
+    /// Whether `restart --rolling` is given, one at a time and two.
+    pub rolls: bool,
+    /// Whether processes are measured, and use too much.
+    pub is_measured: bool,
     /// How many orders are open at a time, at most.
     pub orders_max: usize,
 }
@@ -31,12 +35,14 @@ const PLAIN: Policy = Policy {
     ends_count: false,
     has_strays: false,
     scales: false,
+    rolls: false,
+    is_measured: false,
     orders_max: 1,
 };
 
 /// Neither restart_delay together with anything that keeps the age of an end (kill_strays: always,
 /// liveness), nor jitter: what the canonical form leaves out must not matter.
-pub const POLICIES: [Policy; 9] = [
+pub const POLICIES: [Policy; 13] = [
     Policy {
         // A single instance, so that several orders at a time are to be borne: what comes while a stop or a
         // restart is under way.
@@ -79,8 +85,36 @@ pub const POLICIES: [Policy; 9] = [
     },
     Policy {
         name: "governed",
+        // A single instance: what counts its restarts and delays counts for each instance alone. Two of them
+        // would only be all pairs of what one can be.
+        programs: "w: {cmd: x, starttime: 0, stoptime: 1, startretries: 1, restart_delay: {initial: 1, max: 2}, max_restarts: 1, window: 2}",
+        age_max: Duration::from_secs(2),
+        ..PLAIN
+    },
+    Policy {
+        name: "governed-two",
         programs: "w: {cmd: x, numprocs: 2, starttime: 0, stoptime: 1, startretries: 1, restart_delay: {initial: 1, max: 2}, max_restarts: 1, window: 2}",
         age_max: Duration::from_secs(2),
+        ..PLAIN
+    },
+    Policy {
+        name: "rolls",
+        programs: "w: {cmd: x, numprocs: 2, starttime: 1, stoptime: 1, startretries: 0}",
+        rolls: true,
+        ..PLAIN
+    },
+    Policy {
+        name: "recycling",
+        programs: "w: {cmd: x, numprocs: 2, starttime: 1, stoptime: 1, startretries: 0, max_memory: 1000}",
+        is_measured: true,
+        ..PLAIN
+    },
+    Policy {
+        // One program that changes and grows.
+        name: "reload-one",
+        programs: "a: {cmd: x, starttime: 0, stoptime: 1, startretries: 0}",
+        other: Some("a: {cmd: y, starttime: 0, stoptime: 1, startretries: 0, autostart: false}"),
+        scales: true,
         ..PLAIN
     },
     Policy {

@@ -40,6 +40,8 @@ pub enum Choice {
     GroupGone(Key),
     StraysFound(Key),
     Probed(Key, Probe, bool),
+    /// It uses more memory than it may.
+    Measured(Key),
     Order(Order),
     ShutdownSignal,
     /// To the other configuration, or back.
@@ -70,6 +72,8 @@ struct Facts {
     program: String,
     /// The last wish, if that was about being up or down.
     wish: Option<bool>,
+    /// It is to be restarted when its turn in a roll has come.
+    is_to_roll: bool,
     body: Body,
     /// A run that ended by itself has left a process behind.
     is_left: bool,
@@ -103,6 +107,8 @@ pub struct Bounds {
     pub orders_max: usize,
     /// Whether states count as different that differ only in how far apart deadlines are.
     pub is_exact: bool,
+    /// How many things happen one after the other, at most.
+    pub depth_max: usize,
 }
 
 impl Setting {
@@ -193,7 +199,7 @@ impl<'s> World<'s> {
             .values()
             .map(|it| {
                 let tries = it.tries * u32::from(it.wish == Some(true));
-                (&it.name, it.wish, it.body, it.is_left, tries, it.shown)
+                (&it.name, it.wish, it.is_to_roll, it.body, it.is_left, tries, it.shown)
             })
             .collect();
         let open: Vec<_> = self.open.iter().map(|open| &open.unanswered).collect();
@@ -234,6 +240,9 @@ impl<'s> World<'s> {
             Body::HandedOut => choices.extend([Choice::Spawned(key), Choice::SpawnFailed(key)]),
             Body::Alive => {
                 choices.extend([Choice::Exited(key, ExitStatus::Code(0)), Choice::Exited(key, killed)]);
+                if policy.is_measured && facts.shown == State::Running {
+                    choices.push(Choice::Measured(key));
+                }
                 if policy.name == "checks" && facts.program == "a" {
                     for probe in [Probe::Readiness, Probe::Liveness] {
                         choices.extend([true, false].map(|is_well| Choice::Probed(key, probe, is_well)));
@@ -261,6 +270,11 @@ impl<'s> World<'s> {
         }
         choices.push(Choice::Order(Order::Signal(Signal::HUP, vec![Target::parse("all")])));
         choices.push(Choice::Order(Order::Shutdown));
+        if self.setting.policy.rolls {
+            let all = || vec![Target::parse("all")];
+            let rolls = [1, 2].map(|batch| Order::RestartRolling { batch, targets: all() });
+            choices.extend(rolls.map(Choice::Order));
+        }
         if self.setting.policy.scales {
             choices.extend([0, 2].map(|count| Choice::Order(Order::Scale("a".to_owned(), count))));
         }
@@ -325,6 +339,10 @@ impl<'s> World<'s> {
                 let outcome = if *is_well { Ok(()) } else { Err("it does not answer".to_owned()) };
                 self.handle(Event::Probed { run, probe: *probe, outcome })
             }
+            Choice::Measured(key) => {
+                let run = self.facts_of(*key)?.run.ok_or("no run")?;
+                self.handle(Event::Measured { run, resident: u64::MAX })
+            }
             Choice::Order(order) => self.order(order),
             Choice::ShutdownSignal => {
                 self.leave();
@@ -362,6 +380,7 @@ impl<'s> World<'s> {
                     name,
                     program,
                     wish: None,
+                    is_to_roll: false,
                     body: Body::None,
                     is_left: false,
                     run: None,
@@ -390,13 +409,13 @@ impl<'s> World<'s> {
             }
         }
         if let Some(facts) = self.facts.get_mut(&key) {
-            (facts.wish, facts.tries) = (Some(true), 0);
+            (facts.wish, facts.is_to_roll, facts.tries) = (Some(true), false, 0);
         }
     }
 
     fn wish_down(&mut self, key: Key) {
         if let Some(facts) = self.facts.get_mut(&key) {
-            facts.wish = Some(false);
+            (facts.wish, facts.is_to_roll) = (Some(false), false);
         }
     }
 
@@ -454,7 +473,7 @@ impl<'s> World<'s> {
                 (&[][..], None)
             }
             Order::Scale(_, count) => return self.scale(order, *count),
-            Order::RestartRolling { .. } => return Err("not explored".to_owned()),
+            Order::RestartRolling { targets, .. } => (targets.as_slice(), None),
         };
         let keys = self.core.resolve(targets).0;
         for key in &keys {
@@ -466,6 +485,11 @@ impl<'s> World<'s> {
                 Some(true) => self.wish_up(*key),
                 Some(false) => self.wish_down(*key),
                 None => {}
+            }
+        }
+        if matches!(order, Order::RestartRolling { .. }) && !self.is_leaving {
+            for facts in self.facts.values_mut() {
+                facts.is_to_roll = true;
             }
         }
         let names = keys.iter().map(|key| self.facts[key].name.clone()).collect();
@@ -596,7 +620,12 @@ impl<'s> World<'s> {
                 if to == State::Stopping(Ending::Held) && facts.body == Body::None {
                     facts.body = Body::Past;
                 }
-                if is_reset {
+                let is_turn = facts.is_to_roll && matches!(to, State::Starting(_) | State::Stopping(_));
+                if is_turn {
+                    // Nobody sees from here whether it was that, or what would have come anyhow.
+                    facts.wish = Some(true);
+                }
+                if is_reset || is_turn {
                     facts.tries = 0;
                 }
                 match before == from && from != to {
@@ -637,6 +666,11 @@ impl<'s> World<'s> {
         let told = line.strip_prefix("ERROR ").unwrap_or(line);
         let Some((name, text)) = told.split_once(": ") else { return Ok(()) };
         open.unanswered.remove(name);
+        let text_of_roll = text.starts_with("not restarted") || text.starts_with("rolling");
+        for facts in self.facts.values_mut().filter(|facts| facts.name == name) {
+            // Its turn is over, or will not come.
+            facts.is_to_roll &= !(text_of_roll || told == line);
+        }
         let is_down = ["stopped", "removed", "already stopped", "not running"];
         let says_down = told == line && text.split(" (").next().is_some_and(|text| is_down.contains(&text));
         let spares = |key: &Key| match self.core.program_of(*key) {

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use harness::{PATIENCE, Site, wait_until};
-use scene::{Verdict, assert_bearable, assert_calm, caught, judge, zombies};
+use scene::{Verdict, assert_bearable, assert_calm, caught, ill_told, judge, told, zombies};
 use strace::Fault;
 
 /// Supervisors that are tried at one time; most of them wait most of the time.
@@ -91,6 +91,33 @@ fn a_death_and_a_leak_are_found() {
     // What it closes stays open.
     let leak = judge(&Fault::new("close", "retval=0", "1+"), patience).failure;
     assert!(leak.as_ref().is_some_and(|what| what.contains("descriptors")), "{leak:?}");
+}
+
+/// A call that is said to have worked, and was not made, brings no trouble that could be told.
+#[test]
+fn a_silence_is_found() {
+    if !strace::is_possible() {
+        return eprintln!("left out: there is no strace here, or it may not trace");
+    }
+    let verdict = judge(&Fault::new("setsockopt", "retval=0", "1+"), PATIENCE);
+    assert!(verdict.injected > 0);
+    assert_eq!((verdict.told, verdict.failure.as_deref()), (Vec::new(), Some("nothing is told")));
+}
+
+#[test]
+fn a_flood_of_lines_is_found_and_what_is_no_trouble_does_not_count() {
+    let once = Fault::new("openat", "error=EIO", "3");
+    let lasting = Fault::new("openat", "error=EIO", "1+");
+    let warnings = |count| "2026-11-28 12:00:00 [WARN] cannot open x: Input/output error\n".repeat(count);
+    let judged = |log: &str, words: &str, injected, fault| ill_told(&told(log, words), injected, fault);
+    assert_eq!(judged(&warnings(13), "", 1, &once), None);
+    assert_eq!(judged(&warnings(14), "", 1, &once).as_deref(), Some("14 lines are told"));
+    assert_eq!(judged(&warnings(13), "in words", 1, &once).as_deref(), Some("14 lines are told"));
+    assert_eq!(judged(&warnings(14), "", 2, &lasting), None, "one more fault, one more line");
+    let calm = "[INFO] w:0: RUNNING\n[WARN] w:0: killed by SIGKILL\n".repeat(100);
+    assert_eq!(judged(&calm, "", 1, &once), None);
+    assert_eq!(judged(&calm, "", 1, &lasting).as_deref(), Some("nothing is told"));
+    assert_eq!(judged(&calm, "", 0, &lasting), None, "it has not happened");
 }
 
 #[test]

@@ -86,14 +86,24 @@ pub fn judge(fault: &Fault, patience: Duration) -> Verdict {
     // Trouble with its own log file cannot be told in there.
     let mut words = String::new();
     let _ = stderr.read_to_string(&mut words);
-    let logged = log.get(before..).unwrap_or_default().lines().filter(|line| is_trouble(line));
-    let told: Vec<String> = logged.chain(words.lines()).map(str::to_owned).collect();
+    let told = told(log.get(before..).unwrap_or_default(), &words);
     let recovery = *tried.as_ref().unwrap_or(&Duration::ZERO);
-    let flood = (told.len() > LINES_MAX + injected).then(|| format!("{} lines are told", told.len()));
-    let silence =
-        (told.is_empty() && injected > 0 && fault.is_to_be_told()).then(|| "nothing is told".to_owned());
-    let failure = tried.err().or(ended.err()).or(flood).or(silence);
+    let failure = tried.err().or(ended.err()).or(ill_told(&told, injected, fault));
     Verdict { injected, told, recovery, failure }
+}
+
+/// What the supervisor has told of trouble, in its log and in words.
+pub fn told(log: &str, words: &str) -> Vec<String> {
+    let logged = log.lines().filter(|line| is_trouble(line));
+    logged.chain(words.lines()).map(str::to_owned).collect()
+}
+
+/// Whether it is too much, or nothing where somebody has to hear of it.
+pub fn ill_told(told: &[String], injected: usize, fault: &Fault) -> Option<String> {
+    if told.len() > LINES_MAX + injected {
+        return Some(format!("{} lines are told", told.len()));
+    }
+    (told.is_empty() && injected > 0 && fault.is_to_be_told()).then(|| "nothing is told".to_owned())
 }
 
 /// What became of it, and how long it took to be well again.

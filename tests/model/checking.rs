@@ -73,6 +73,23 @@ fn restarts_for_illness_count_and_wait_like_others() {
     }
 }
 
+/// A check that a reload has taken away may still be under way; it is nobody's verdict any more.
+#[test]
+fn a_check_that_was_taken_away_ends_nothing() {
+    let mut scene = running("");
+    check(&mut scene, Probe::Liveness, false);
+    scene.reload("w: {cmd: x, starttime: 0, readiness: {tcp: 'localhost:1', retries: 2}}");
+    for _ in 0..5 {
+        assert_eq!(check(&mut scene, Probe::Liveness, false), [""; 0]);
+    }
+    check(&mut scene, Probe::Readiness, true);
+    scene.reload("w: {cmd: x, starttime: 0}");
+    for _ in 0..5 {
+        assert_eq!(check(&mut scene, Probe::Readiness, false), [""; 0]);
+    }
+    assert!(scene.instance(W).is_ready());
+}
+
 #[test]
 fn a_wish_is_above_the_illness() {
     let mut scene = running(", autorestart: never");

@@ -470,7 +470,8 @@ impl Expected {
             return;
         };
         let governance = &self.spec.governance;
-        let retries = |spec: &Option<ProbeSpec>| spec.as_ref().map_or(1, |spec| spec.retries);
+        // What is not checked any more has no verdict.
+        let retries = |spec: &Option<ProbeSpec>| spec.as_ref().map_or(u32::MAX, |spec| spec.retries);
         match (probe, is_well) {
             (Probe::Readiness, true) => (*is_ready, *unready) = (true, 0),
             (Probe::Readiness, false) => {

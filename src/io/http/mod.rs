@@ -309,6 +309,11 @@ impl Server {
         !self.requests.is_empty() || !self.at_door.is_empty()
     }
 
+    /// Whether an answer is held for somebody who has not taken all of it yet.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.connections.iter().any(|(_, connection)| connection.outbox().waiting() > 0)
+    }
+
     /// Whether a connection may become a stream; one that reads nothing may have to go for it.
     pub(crate) fn has_room_for_stream(&mut self, registry: &Registry, key: Key) -> bool {
         let is_tcp = |connection: &Connection| connection.face() == Face::Tcp;
