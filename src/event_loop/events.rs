@@ -231,7 +231,7 @@ impl EventLoop {
     /// Sends the event to those who have not got it yet, until then; to one of them at least.
     fn deliver(&mut self, until: Time) {
         let Some((event, mut readers)) = self.watchers.delivery.take() else { return };
-        while let Some(reader) = readers.next() {
+        for reader in readers.by_ref() {
             let event = Arc::clone(&event);
             self.with_http(|http, registry, now| http.push(registry, now, reader, event));
             if self.clock.now() >= until {
