@@ -4,8 +4,9 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+use std::vec;
 
-use super::EventLoop;
+use super::{BATCH_TIME, EventLoop};
 use crate::http::{Request, Response, sse};
 use crate::slots::Key;
 use crate::time::Time;
@@ -31,6 +32,8 @@ pub(super) struct Watchers {
     /// When the news may be told.
     publish_at: Option<Time>,
     published_at: Time,
+    /// An event, and those who are still to get it. The next is not made before all have it.
+    delivery: Option<(Arc<[u8]>, vec::IntoIter<Key>)>,
     sample_at: Option<Time>,
     /// The instance behind which the next sample begins.
     sampled: Option<Key>,
@@ -54,6 +57,7 @@ impl Watchers {
             list: 0,
             publish_at: None,
             published_at: Time::ZERO,
+            delivery: None,
             sample_at: None,
             sampled: None,
             last_id: 0,
@@ -107,6 +111,7 @@ impl Watchers {
         if self.readers.is_empty() {
             self.sample_at = None;
             self.publish_at = None;
+            self.delivery = None;
             self.document = None;
             if !self.dirty.is_empty() {
                 self.dirty.clear();
@@ -118,6 +123,11 @@ impl Watchers {
     /// When [`EventLoop::serve_watchers`] is needed; never while nobody watches.
     pub(super) fn next_deadline(&self) -> Option<Time> {
         [self.publish_at, self.sample_at].into_iter().flatten().min()
+    }
+
+    /// Whether an event has not been sent to everybody yet.
+    pub(super) fn has_more(&self) -> bool {
+        self.delivery.is_some()
     }
 
     fn forget_history(&mut self) {
@@ -188,14 +198,22 @@ impl EventLoop {
         event
     }
 
-    /// Tells the readers what is due.
+    /// Tells the readers what is due, in several turns if they are many: each of them wakes up and takes the
+    /// processor.
     pub(super) fn serve_watchers(&mut self) {
+        let until = self.clock.now() + BATCH_TIME;
         if self.watchers.sample_at.is_some_and(|at| at <= self.now) {
             self.sample_usages();
         }
-        if self.watchers.publish_at.is_none_or(|at| at > self.now) {
-            return;
+        let is_due = self.watchers.publish_at.is_some_and(|at| at <= self.now);
+        if is_due && !self.watchers.has_more() {
+            self.publish();
         }
+        self.deliver(until);
+    }
+
+    /// Makes an event of what is new.
+    fn publish(&mut self) {
         self.watchers.publish_at = None;
         self.watchers.published_at = self.now;
         let dirty = std::mem::take(&mut self.watchers.dirty);
@@ -207,12 +225,22 @@ impl EventLoop {
             let data = view::json::change(&view::counts(&self.supervisor), &rows);
             self.watchers.keep(&data)
         };
-        let readers = std::mem::take(&mut self.watchers.readers);
-        for reader in &readers {
+        self.watchers.delivery = Some((event, self.watchers.readers.clone().into_iter()));
+    }
+
+    /// Sends the event to those who have not got it yet, until then; to one of them at least.
+    fn deliver(&mut self, until: Time) {
+        let Some((event, mut readers)) = self.watchers.delivery.take() else { return };
+        for reader in readers.by_ref() {
             let event = Arc::clone(&event);
-            self.with_http(|http, registry, now| http.push(registry, now, *reader, event));
+            self.with_http(|http, registry, now| http.push(registry, now, reader, event));
+            if self.clock.now() >= until {
+                break;
+            }
         }
-        self.watchers.readers = readers;
+        if readers.len() > 0 {
+            self.watchers.delivery = Some((event, readers));
+        }
         self.forget_departed();
     }
 }

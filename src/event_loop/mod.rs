@@ -249,6 +249,7 @@ impl EventLoop {
     fn wait(&mut self, events: &mut Events) {
         let is_busy = self.supervisor.has_spawns()
             || self.outbox.has_more()
+            || self.watchers.has_more()
             || self.processes.has_to_look()
             || self.has_unreaped
             || self.pipes.has_ready()
