@@ -115,6 +115,10 @@ fn every_scene_keeps_every_promise() {
     for entry in std::fs::read_dir(scenes).unwrap() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
+        if let Some(planted) = text.lines().find_map(|line| line.strip_prefix("# Planted as ")) {
+            let mutant = format!("{scenes}/../../mutants/{}.toml", planted.trim_end_matches('.'));
+            assert!(std::path::Path::new(&mutant).exists(), "{}: {mutant} is not there", path.display());
+        }
         let mut trace = Trace::kept();
         let kept = catch_unwind(AssertUnwindSafe(|| script::play_scene(&text, &mut trace)));
         match kept.unwrap_or_else(|_| Err("the core panicked".to_owned())) {
