@@ -11,6 +11,7 @@ use taskmaster::supervisor::Event;
 use crate::answers::Asked;
 use crate::reference::Expected;
 use crate::world::{Kept, World};
+use crate::written;
 
 /// Whether a running process would be another one, by the keys that the simulation varies.
 fn takes_a_restart(old: &ProgramSpec, new: &ProgramSpec) -> bool {
@@ -20,6 +21,7 @@ fn takes_a_restart(old: &ProgramSpec, new: &ProgramSpec) -> bool {
 impl World<'_> {
     /// The file says something else now, and somebody asks for a reload.
     pub fn reload(&mut self, new: Config) -> Kept {
+        self.play(|| format!("reload {}", written::config(&new)));
         self.think_of_the_past();
         let is_open = self.way_out.is_open();
         let old = Config { programs: self.core.specs(), supervisor: new.supervisor.clone() };
@@ -119,6 +121,7 @@ impl World<'_> {
     /// `scale`: the other instances of the program are not touched, and it always starts the new ones,
     /// unless they have their own times.
     pub fn scale(&mut self, name: &str, count: u32) -> Kept {
+        self.play(|| format!("scale {name} {count}"));
         self.think_of_the_past();
         let is_open = self.way_out.is_open();
         let known = self.programs.iter().position(|spec| spec.name == name).filter(|_| is_open);

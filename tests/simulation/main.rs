@@ -14,12 +14,14 @@ mod recycling;
 mod reference;
 mod rolling;
 mod schedules;
+mod script;
 mod sequence;
 mod shrinking;
 mod storm;
 mod trace;
 mod way_out;
 mod world;
+mod written;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -33,6 +35,8 @@ use trace::Trace;
 
 /// How long to play unless told otherwise.
 const SECONDS: u64 = 8;
+/// How many sequences are written down and played again.
+const SCENES_PLAYED_AGAIN: u64 = 100;
 /// More numbers than any sequence draws.
 const TAPE_LENGTH: usize = 20_000;
 
@@ -82,7 +86,47 @@ fn explain(seed: u64, broken: &str, plain: &Config) {
     let tape = shrink(Random::tape(seed, TAPE_LENGTH), fails);
     let mut trace = Trace::kept();
     let shown = outcome(Random::from_tape(&tape), plain, &mut trace);
-    panic!("{}\n\n{shown:?}, shrunk from\nseed {seed}: {broken}", trace.text());
+    let scene = trace.scene();
+    let text = trace.text();
+    panic!(
+        "{text}\n\nA scene for tests/simulation/scenes:\n{scene}\n\n{shown:?}, shrunk from\nseed {seed}: {broken}"
+    );
+}
+
+/// Whatever is played can be written down and played again, step by step alike.
+#[test]
+fn a_sequence_written_down_is_played_again() {
+    let plain = programs::plain_config();
+    for seed in 0..SCENES_PLAYED_AGAIN {
+        let mut first = Trace::kept();
+        outcome(Random::new(seed), &plain, &mut first).unwrap();
+        let mut again = Trace::kept();
+        let scene = first.scene();
+        script::play_scene(&scene, &mut again).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+        assert_eq!(first.text(), again.text(), "seed {seed}");
+    }
+}
+
+/// Histories that have shown a bug, or show one that is planted: they keep their meaning whatever is drawn.
+#[test]
+fn every_scene_keeps_every_promise() {
+    let scenes = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/simulation/scenes");
+    let mut played = 0;
+    for entry in std::fs::read_dir(scenes).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        if let Some(planted) = text.lines().find_map(|line| line.strip_prefix("# Planted as ")) {
+            let mutant = format!("{scenes}/../../mutants/{}.toml", planted.trim_end_matches('.'));
+            assert!(std::path::Path::new(&mutant).exists(), "{}: {mutant} is not there", path.display());
+        }
+        let mut trace = Trace::kept();
+        let kept = catch_unwind(AssertUnwindSafe(|| script::play_scene(&text, &mut trace)));
+        match kept.unwrap_or_else(|_| Err("the core panicked".to_owned())) {
+            Ok(()) => played += 1,
+            Err(broken) => panic!("{}\n\n{}: {broken}", trace.text(), path.display()),
+        }
+    }
+    assert!(played > 0);
 }
 
 /// A panic of the core is a broken promise like any other.

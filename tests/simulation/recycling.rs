@@ -47,6 +47,7 @@ impl World<'_> {
 
     /// The memory of a process was read.
     pub fn report_memory(&mut self, key: Key, resident: u64) -> Kept {
+        self.play_of("memory", key, &resident.to_string());
         let Some(run) = self.run_of(key) else { return Ok(()) };
         let now = self.now;
         if let Some(it) = self.expected.get_mut(&key) {

@@ -51,6 +51,7 @@ enum Fate {
 impl World<'_> {
     /// `restart --rolling` of these instances, all of one program.
     pub fn roll(&mut self, batch: u32, target: &str, keys: &[Key]) -> Kept {
+        self.play(|| format!("roll {batch} {target}"));
         self.think_of_the_past();
         let order = Order::RestartRolling { batch, targets: vec![Target::parse(target)] };
         let names: Vec<String> = keys.iter().map(|key| self.expected[key].name.clone()).collect();

@@ -119,6 +119,18 @@ impl Times {
     }
 }
 
+impl Times {
+    /// How far the clock was set ahead and back, in all.
+    pub fn wall_set(&self) -> (Duration, Duration) {
+        (self.ahead, self.behind)
+    }
+
+    /// Sets it so.
+    pub fn set_wall(&mut self, ahead: Duration, behind: Duration) {
+        (self.ahead, self.behind) = (ahead, behind);
+    }
+}
+
 impl World<'_> {
     /// These are the programs in force.
     pub fn plan_schedules(&mut self) {
@@ -128,6 +140,7 @@ impl World<'_> {
 
     /// Looks at the wall clock, and does what is due.
     pub fn keep_schedules(&mut self) -> Kept {
+        self.play(|| "schedules".to_owned());
         for program in self.times.look(self.now)? {
             self.due(program)?;
         }

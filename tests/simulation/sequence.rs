@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use crate::programs::{CALM, draw_config, draw_nature, draw_section, is_connected, mutate_config};
 use crate::random::Random;
+use crate::script;
 use crate::trace::Trace;
 use crate::world::{Kept, World};
+use crate::written;
 
 /// Turns in which a world that is left alone must come to rest. Far beyond what any needs.
 const TURNS_MAX: usize = 2_000;
@@ -22,6 +24,7 @@ const NANOSECOND: Duration = Duration::from_nanos(1);
 /// Plays the sequence of this chance; how many steps it had, or the promise that was broken.
 pub fn play<'t>(mut random: Random, plain: &'t Config, trace: &'t mut Trace) -> Result<u64, String> {
     let config = draw_config(&mut random, plain);
+    trace.play(|| format!("config {}", written::config(&config)));
     let mut sequence = Sequence { random, world: World::new(&config, trace), plain };
     sequence.world.boot()?;
     for _ in 0..20 + sequence.random.below(120) {
@@ -83,6 +86,8 @@ impl Sequence<'_> {
             }
             43..45 => {
                 self.world.times.jump(&mut self.random);
+                let (ahead, behind) = self.world.times.wall_set();
+                self.world.play(|| format!("wall {} {}", ahead.as_nanos(), behind.as_nanos()));
                 self.world.keep_schedules()
             }
             45..60 => self.report_an_end(),
@@ -180,6 +185,7 @@ impl Sequence<'_> {
             return self.world.report_spawn_failed(spawn.run);
         }
         let nature = if is_calm { CALM } else { draw_nature(&mut self.random, &spawn.program) };
+        self.world.play_of("spawned", spawn.run.instance, &script::nature(&nature));
         let pid = self.world.kernel.spawn(self.world.now, spawn.run, nature)?;
         self.world.report_spawned(spawn.run, pid)
     }
@@ -264,6 +270,7 @@ impl Sequence<'_> {
     fn leave_alone(&mut self) -> Kept {
         for _ in 0..TURNS_MAX {
             if !self.turn(true)? {
+                self.world.play(|| "settled".to_owned());
                 return self.world.is_settled();
             }
         }
@@ -278,21 +285,28 @@ impl Sequence<'_> {
                 if self.random.percent(4) { self.world.shutdown_signal()? } else { self.step()? }
             }
         }
-        let mut end = self.world.way_out.end(self.world.now, &self.world.expected);
+        let mut end = self.end_of_way_out();
         for _ in 0..TURNS_MAX {
             if self.world.quit.is_some() || !self.turn(false)? {
                 break;
             }
             if !self.world.way_out.is_hard() && self.random.percent(5) {
                 self.world.shutdown_signal()?;
-                end = self.world.way_out.end(self.world.now, &self.world.expected);
+                end = self.end_of_way_out();
             }
         }
+        self.world.play(|| "over".to_owned());
         self.world.is_over(end)?;
         self.ask_to_leave()?;
         let all: Vec<Key> = self.world.expected.keys().copied().collect();
         self.world.order(Order::Stop(vec![Target::parse("all")]), &all)?;
+        self.world.play(|| "answered".to_owned());
         self.world.is_answered()
+    }
+
+    fn end_of_way_out(&mut self) -> Time {
+        self.world.play(|| "way-out".to_owned());
+        self.world.way_out.end(self.world.now, &self.world.expected)
     }
 
     fn ask_to_leave(&mut self) -> Kept {

@@ -18,6 +18,7 @@ use crate::kernel::{Kernel, Sent};
 use crate::reference::Expected;
 use crate::rolling::Roll;
 use crate::schedules::Times;
+use crate::script::{self, kind_of};
 use crate::storm::Storm;
 use crate::trace::Trace;
 use crate::way_out::WayOut;
@@ -103,6 +104,7 @@ impl<'t> World<'t> {
     }
 
     pub fn boot(&mut self) -> Kept {
+        self.play(|| "boot".to_owned());
         for instance in self.expected.values_mut() {
             if instance.spec.autostart { instance.told_to_run() } else { instance.waits_for_its_time() }
         }
@@ -115,11 +117,15 @@ impl<'t> World<'t> {
 
     /// Time goes on; nobody is told.
     pub fn advance(&mut self, to: Time) {
+        let before = self.now;
         self.now = self.now.max(to);
+        let passed = self.now - before;
+        self.play(|| format!("pass {}", passed.as_nanos()));
         self.look_around();
     }
 
     pub fn tick(&mut self) -> Kept {
+        self.play(|| "tick".to_owned());
         self.tick_once()?;
         // What a tick itself made due, a stoptime of 0, comes with the next one.
         self.tick_once()?;
@@ -147,6 +153,7 @@ impl<'t> World<'t> {
 
     /// Takes one spawn from the queue, if there is one.
     pub fn take_spawn(&mut self) -> Result<bool, String> {
+        self.play(|| "take".to_owned());
         let spawn = self.core.poll_spawn();
         if let Some(spawn) = &spawn {
             self.trace.note(self.now, || format!("takes {:?}", spawn.run));
@@ -178,6 +185,7 @@ impl<'t> World<'t> {
     }
 
     pub fn report_spawn_failed(&mut self, run: Run) -> Kept {
+        self.play_of("spawn-failed", run.instance, "");
         let now = self.now;
         let instance = self.expected_of(run)?;
         let is_ending = instance.ending.is_some();
@@ -194,6 +202,9 @@ impl<'t> World<'t> {
     /// Reports an exit or the end of a group, as the kernel has it.
     pub fn report_end(&mut self, event: Event) -> Kept {
         let now = self.now;
+        if let Some((word, key)) = kind_of(&event) {
+            self.play_of(word, key, "");
+        }
         self.kernel.reported(now, &event);
         if let Event::Exited { run, status } = event {
             self.expected_of(run)?.exited(now, status);
@@ -272,6 +283,8 @@ impl<'t> World<'t> {
 
     /// A check of a process that runs has ended.
     pub fn report_check(&mut self, key: Key, probe: Probe, is_well: bool) -> Kept {
+        let words = (if probe == Probe::Readiness { "readiness" } else { "liveness" }, is_well);
+        self.play_of("check", key, &format!("{} {}", words.0, if words.1 { "well" } else { "ill" }));
         let Some(run) = self.latest.get(&key).copied() else { return Ok(()) };
         let now = self.now;
         self.expected_of(run)?.checked(now, probe, is_well);
@@ -282,6 +295,7 @@ impl<'t> World<'t> {
 
     /// A report about a process that is history: nothing may come of it.
     pub fn report_stale(&mut self, event: Event) -> Kept {
+        self.play(|| script::stale(&event));
         // Any event may bring a shutdown on that has run out of time.
         let is_late = self.core.next_deadline().is_some_and(|deadline| deadline <= self.now);
         let before = self.all_of_the_core();
@@ -313,6 +327,7 @@ impl<'t> World<'t> {
 
     /// An order to the instances in `keys`, which are the ones that its targets mean.
     pub fn order(&mut self, order: Order, keys: &[Key]) -> Kept {
+        self.play(|| script::order(&order));
         let now = self.now;
         let is_open = self.way_out.is_open();
         if !matches!(order, Order::Start(_) | Order::Signal(..)) {
@@ -366,6 +381,7 @@ impl<'t> World<'t> {
     }
 
     pub fn shutdown_signal(&mut self) -> Kept {
+        self.play(|| "signal".to_owned());
         self.think_of_the_past();
         // Once it has quit, it owes nobody anything but an answer.
         if self.quit.is_none() {
@@ -377,6 +393,17 @@ impl<'t> World<'t> {
     /// The run of it that was handed out last.
     pub fn run_of(&self, key: Key) -> Option<Run> {
         self.latest.get(&key).copied()
+    }
+
+    /// A line of the scene that is played; see `script.rs`.
+    pub fn play(&mut self, line: impl FnOnce() -> String) {
+        self.trace.play(line);
+    }
+
+    /// The same, about an instance.
+    pub fn play_of(&mut self, word: &str, key: Key, rest: &str) {
+        let name = self.expected.get(&key).map_or("?", |it| it.name.as_str());
+        self.trace.play(|| format!("{word} {name} {rest}").trim_end().to_owned());
     }
 
     /// A line for whoever reads the replay.
@@ -414,6 +441,7 @@ impl<'t> World<'t> {
 
     /// Somebody wants to know what is left of earlier runs. Nothing may come of it.
     pub fn survey_unasked(&mut self) -> Kept {
+        self.play(|| "survey".to_owned());
         let found = self.kernel.survey(self.now);
         self.handle(Event::Surveyed { found })
     }
