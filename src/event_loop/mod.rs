@@ -318,7 +318,7 @@ impl EventLoop {
         if self.has_unreaped || self.processes.is_due(self.now) {
             self.reap();
         }
-        if !self.has_unreaped {
+        if !self.has_unreaped && !self.outbox.is_amid_an_order() {
             // Looking through all children once for each batch of them would cost more than all else.
             self.report_remains();
         }

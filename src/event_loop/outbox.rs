@@ -16,12 +16,18 @@ use crate::supervisor::{Run, Scope};
 /// So many signals of a turn are sent where they are wanted: a few hundred microseconds at most.
 const AT_ONCE_MAX: u32 = 32;
 
+/// For so many turns, half a second at least, the look at what the dead have left waits for the rest of an order;
+/// not longer, as orders may go on coming.
+const LOOK_AFTER: u32 = 250;
+
 /// What waits for its turn, and how much of this one is used up.
 #[derive(Default)]
 pub(super) struct Outbox {
     waiting: VecDeque<Parcel>,
     /// Signals of this turn that did not have to wait.
     sent: u32,
+    /// Turns in a row that have left something.
+    turns: u32,
 }
 
 /// What the core wants to be sent.
@@ -53,6 +59,17 @@ impl Outbox {
         next
     }
 
+    /// A turn begins.
+    fn begin_turn(&mut self) {
+        self.sent = 0;
+        self.turns = if self.has_more() { self.turns.saturating_add(1) } else { 0 };
+    }
+
+    /// Whether many more will have ended in a moment, so that it is better to look once for all of them.
+    pub(super) fn is_amid_an_order(&self) -> bool {
+        self.has_more() && self.turns < LOOK_AFTER
+    }
+
     /// Whether something is left for the next turn.
     pub(super) fn has_more(&self) -> bool {
         !self.waiting.is_empty()
@@ -69,7 +86,7 @@ impl EventLoop {
 
     /// Sends a batch of what waits; another turn has begun.
     pub(super) fn send_waiting(&mut self) {
-        self.outbox.sent = 0;
+        self.outbox.begin_turn();
         if !self.outbox.has_more() {
             return;
         }
@@ -140,12 +157,35 @@ mod tests {
             assert_eq!(outbox.take_in(parcel), None);
         }
         // A new turn does not let anybody pass those of the last.
-        outbox.sent = 0;
+        outbox.begin_turn();
         assert_eq!(outbox.take_in(signal(3)), None);
         let sent: Vec<Parcel> = std::iter::from_fn(|| outbox.next()).collect();
         assert_eq!(sent, order().into_iter().chain([signal(3)]).collect::<Vec<_>>());
         assert!(!outbox.has_more());
         assert_eq!(outbox.waiting.capacity(), 0);
         assert_eq!(outbox.take_in(signal(4)), Some(signal(4)));
+    }
+
+    #[test]
+    fn orders_without_end_do_not_keep_us_from_looking() {
+        let mut outbox = Outbox { sent: AT_ONCE_MAX, ..Outbox::default() };
+        assert!(!outbox.is_amid_an_order());
+        let signals = 2 * LOOK_AFTER;
+        for number in 0..signals {
+            outbox.take_in(signal(number));
+        }
+        let mut waited = 0;
+        while outbox.is_amid_an_order() {
+            outbox.next();
+            outbox.begin_turn();
+            waited += 1;
+        }
+        assert_eq!(waited, LOOK_AFTER);
+        while outbox.next().is_some() {}
+        outbox.begin_turn();
+        outbox.take_in(signal(0));
+        outbox.sent = AT_ONCE_MAX;
+        outbox.take_in(signal(1));
+        assert!(outbox.is_amid_an_order());
     }
 }

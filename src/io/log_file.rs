@@ -299,6 +299,9 @@ impl LogFile {
         };
         // A rotation that failed half-way has left a gap, which takes the next one up.
         let gap = (1..backups).find(|number| !backup(*number).exists()).unwrap_or(backups);
+        // The oldest goes first. A rename that replaces a file makes ext4 write out all of what takes its place, and
+        // that holds everybody up for tens of milliseconds. If it cannot go, the rename says why.
+        let _ = fs::remove_file(backup(gap));
         for number in (1..gap).rev() {
             match fs::rename(backup(number), backup(number + 1)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
