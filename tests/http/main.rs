@@ -3,9 +3,10 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod answers;
 mod control_socket;
 mod events;
 mod logs;
 mod metrics;
 mod peers;
-mod requests;
+
