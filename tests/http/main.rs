@@ -9,4 +9,3 @@ mod events;
 mod logs;
 mod metrics;
 mod peers;
-

@@ -2,6 +2,7 @@
 
 mod birth;
 mod environment;
+mod expected;
 mod failure;
 mod leaks;
 mod left_groups;

@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
-use nix::libc;
+use nix::libc::{self, c_int, pid_t};
 
+use super::expected::Expected;
 use super::left_groups::{LeftGroups, is_gone};
 use super::run_id::RunIds;
 use super::strays::{Look, Strays};
@@ -27,6 +28,8 @@ pub(crate) struct Processes {
     /// Those that have outlived their leaders, whoever waits for them.
     left_groups: LeftGroups,
     strays: Strays,
+    /// Leaders that were signalled.
+    expected: Expected,
     /// Commands that are run on the side, by pid.
     helpers: HashMap<u32, Helper>,
     ended_helpers: Vec<(Helper, ExitStatus)>,
@@ -45,6 +48,10 @@ pub(crate) enum Helper {
 
 /// A refused wait is tried again after this time; no further SIGCHLD would ask for it.
 const REAP_AGAIN: Duration = Duration::from_secs(1);
+
+/// So many are asked after one by one before anybody is: they end in about the order in which they were told to, as
+/// each of our processors comes to them.
+const GUESSES_MAX: u32 = 16;
 
 struct Leader {
     run: Run,
@@ -83,6 +90,7 @@ impl Processes {
             groups: HashMap::new(),
             left_groups: LeftGroups::default(),
             strays: Strays::new(run_ids),
+            expected: Expected::default(),
             helpers: HashMap::new(),
             ended_helpers: Vec::new(),
             reap_at: None,
@@ -100,12 +108,15 @@ impl Processes {
     }
 
     /// Sends a signal to a process, or a group, that is still `run`'s.
-    pub(crate) fn signal(&self, run: Run, pid: u32, signal: Signal, scope: Scope) -> io::Result<()> {
+    pub(crate) fn signal(&mut self, run: Run, pid: u32, signal: Signal, scope: Scope) -> io::Result<()> {
         let is_leader = self.leaders.get(&pid).is_some_and(|leader| leader.run == run);
         let is_group =
             scope == Scope::Group && self.groups.get(&pid).is_some_and(|(watched, _)| *watched == run);
         if !is_leader && !is_group {
             return Ok(());
+        }
+        if is_leader && signal != Signal::CONT {
+            self.expected.note(pid, self.leaders.len());
         }
         let whom = match scope {
             Scope::Leader => pid.cast_signed(),
@@ -125,18 +136,19 @@ impl Processes {
     /// there is at least one.
     pub(crate) fn reap(&mut self, now: Time) -> Option<Reaped> {
         loop {
-            let mut status = 0;
-            // SAFETY: waitpid(2) writes one int. nix's waitpid fails on death by a real-time signal,
-            // after it has reaped the process.
-            let pid = unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG) };
-            let Ok(pid) = u32::try_from(pid) else {
-                self.note_refusal(now, &io::Error::last_os_error());
-                return None;
+            let (pid, status) = match self.wait_for_expected() {
+                Some(ended) => ended,
+                None => match wait_for(ANYBODY) {
+                    Ok(ended) => {
+                        self.reap_at = None;
+                        ended?
+                    }
+                    Err(error) => {
+                        self.note_refusal(now, &error);
+                        return None;
+                    }
+                },
             };
-            if pid == 0 {
-                self.reap_at = None;
-                return None;
-            }
             self.strays.note_reaped(pid);
             let Some(status) = decode(status) else { continue };
             match self.leaders.remove(&pid) {
@@ -148,6 +160,19 @@ impl Processes {
                 None => log::debug!("reaped pid {pid}, an orphan of a program: {status}"),
             }
         }
+    }
+
+    /// One of those who were signalled that has ended, if it is found at once.
+    fn wait_for_expected(&mut self) -> Option<(u32, c_int)> {
+        for _ in 0..GUESSES_MAX {
+            let pid = self.expected.next(|pid| self.leaders.contains_key(&pid))?;
+            // Trouble is the same for everybody, and met by who waits for anybody.
+            if let Ok(Some(ended)) = wait_for(pid.cast_signed()) {
+                return Some(ended);
+            }
+            self.expected.put_back(pid);
+        }
+        None
     }
 
     /// A wait was refused. Unless there are no children at all, that should not be: whoever has ended would
@@ -266,9 +291,10 @@ impl Processes {
     }
 
     /// Signals the groups of all processes that have not been reaped, whoever they belong to.
-    pub(crate) fn signal_all(&self, signal: Signal) {
-        for (pid, leader) in &self.leaders {
-            if let Err(error) = self.signal(leader.run, *pid, signal, Scope::Group) {
+    pub(crate) fn signal_all(&mut self, signal: Signal) {
+        let leaders: Vec<(u32, Run)> = self.leaders.iter().map(|(pid, leader)| (*pid, leader.run)).collect();
+        for (pid, run) in leaders {
+            if let Err(error) = self.signal(run, pid, signal, Scope::Group) {
                 log::error!("cannot send SIG{signal} to the group of pid {pid}: {error}");
             }
         }
@@ -278,6 +304,19 @@ impl Processes {
     pub(crate) fn has_living(&self) -> bool {
         !self.leaders.is_empty()
     }
+}
+
+/// wait4(2) for any child.
+const ANYBODY: pid_t = -1;
+
+/// A child that has ended, and how, if it is this one; it is reaped by that.
+fn wait_for(whom: pid_t) -> io::Result<Option<(u32, c_int)>> {
+    let mut status = 0;
+    // SAFETY: waitpid(2) writes one int. nix's waitpid fails on death by a real-time signal, after it has reaped
+    // the process.
+    let pid = unsafe { libc::waitpid(whom, &mut status, libc::WNOHANG) };
+    let pid = u32::try_from(pid).map_err(|_| io::Error::last_os_error())?;
+    Ok((pid != 0).then_some((pid, status)))
 }
 
 fn kill_group(pid: u32) {
