@@ -107,8 +107,8 @@ def write(data, directory):
     lines = [
         "# Side by side", "",
         f"Linux {machine['kernel']}, {machine['cpus']} cores, {machine['memory_gib']} GiB. Load average while measuring: "
-        f"{min(loads, default=0)} to {max(loads, default=0)}. Rows of a table with few samples were not all taken under the same load (it stands beside "
-        "each sample in results.json): CPU, memory and counts can be compared, times only where they differ by much.", "",
+        f"{min(loads, default=0)} to {max(loads, default=0)}; contenders come one after the other, so that it is also what the one before and the one "
+        "measured make of it. It stands beside each sample in results.json; where there are few samples, times can only be compared if they differ by much.", "",
         "Contenders: " + "; ".join(f"{name} {version or ''}".strip() for name, version in data["tools"].items()) + ".",
     ]
     for count in counts_of(data, "life"):
