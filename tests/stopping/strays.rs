@@ -4,7 +4,7 @@
 use crate::harness::{Console, Mark, Site, field, is_alive, kill, marked, wait_for, wait_until};
 use nix::libc;
 use nix::sys::signal::Signal;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// A script that starts one stray in each of three ways and writes down their pids: a session of its
 /// own, a double fork into one, and one that is a child of a stray and has forgotten its environment.
@@ -32,7 +32,10 @@ fn site(keys: &str, script: &str) -> Site {
 fn a_stop_ends_whatever_left_the_group_and_counts_it() {
     let mut console = Console::open(site("stoptime: 1000", STRAYS));
     let strays = strays(&console.running.site, 4);
-    let mut bystander = Command::new("setsid").args(["sleep", "1000"]).spawn().unwrap();
+    // It outlives a failure, and must not hold the pipe of whoever reads about that.
+    let mut bystander = Command::new("setsid");
+    bystander.args(["sleep", "1000"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut bystander = bystander.spawn().unwrap();
     assert_eq!(console.ask("stop w"), ["w:0: stopped (4 strays ended)"]);
     assert_eq!(strays.iter().filter(|pid| is_alive(**pid)).count(), 0);
     assert_eq!(marked(&console.running.site.mark), [console.running.pid()]);
