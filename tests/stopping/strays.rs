@@ -55,6 +55,20 @@ fn a_stray_that_ignores_the_stopsignal_is_killed_after_a_stoptime_of_its_own() {
     console.running.stop();
 }
 
+/// Its parent obeys and is gone first; then nothing but what was seen before says whose it is.
+#[test]
+fn a_stray_without_its_environment_is_not_forgotten_when_its_parent_ends() {
+    let script = "setsid sh ./parent.sh &\nexec sleep 1000\n";
+    let site = site("stoptime: 300ms", script);
+    site.write("parent.sh", "env -i sh ./deaf.sh &\necho $$ >> strays\nwait\n");
+    site.write("deaf.sh", "trap '' TERM\necho $$ >> strays\nexec sleep 1000\n");
+    let mut console = Console::open(site);
+    let strays = strays(&console.running.site, 2);
+    assert_eq!(console.ask("stop w"), ["w:0: stopped (2 strays ended)"]);
+    assert_eq!(strays.iter().filter(|pid| is_alive(**pid)).count(), 0);
+    console.running.stop();
+}
+
 #[test]
 fn a_stray_gets_the_programs_stopsignal_and_time_to_obey() {
     let script = "setsid sh -c 'trap \"echo bye > bye; exit\" USR1; echo $$ >> strays; while :; do sleep 0.05; done' &\nexec sleep 1000\n";

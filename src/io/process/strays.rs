@@ -273,7 +273,8 @@ fn adopted(
     Ok(adopted)
 }
 
-/// The living strays of each run whose watch is stale.
+/// The living strays of each run whose watch is stale: what is below its adopted children, and below who was found
+/// before and may have nothing any more that says where he comes from.
 fn find(
     watched: &BTreeMap<Run, Watch>,
     adopted: &[(u32, Run)],
@@ -290,6 +291,12 @@ fn find(
     }
     let mut found = BTreeMap::new();
     for (run, watch) in stale.into_values() {
+        // Whoever was below us then is so now, with or without the parent by which he was found.
+        for (pid, Found { birth, .. }) in &watch.found {
+            if proc_fs::stat(*pid)?.is_some_and(|stat| stat.birth == *birth) {
+                gather(*pid, alive.entry(run).or_default())?;
+            }
+        }
         let mut there = living(alive.remove(&run).unwrap_or_default())?;
         there.retain(|(_, stat)| !(watch.spares_groups && groups.is_of(stat.group, run.instance)));
         found.insert(run, there);
