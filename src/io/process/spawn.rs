@@ -36,6 +36,22 @@ pub(crate) struct Launcher {
     run_ids: RunIds,
 }
 
+/// For whom a process is started, and what it is told.
+#[derive(Clone, Copy)]
+pub(crate) struct Whose<'a> {
+    /// Number and run of the instance; none where it is of no single one.
+    pub(crate) instance: Option<(u32, Run)>,
+    /// Variables beside those of its program, taken as they are.
+    pub(crate) told: &'a [(String, String)],
+}
+
+impl Whose<'static> {
+    /// For an instance.
+    pub(crate) fn instance(number: u32, run: Run) -> Whose<'static> {
+        Whose { instance: Some((number, run)), told: &[] }
+    }
+}
+
 /// A process that was started, and our ends of its pipes.
 pub(crate) struct Spawned {
     pub(crate) pid: u32,
@@ -66,19 +82,20 @@ impl Launcher {
         })
     }
 
-    /// Starts instance `number` of `program`.
+    /// Starts `program`.
     ///
     /// # Errors
     /// What could not be done, and why, in words for the user.
-    pub(crate) fn spawn(&mut self, program: &ProgramSpec, number: u32, run: Run) -> Result<Spawned, String> {
-        let spawned = self.start(program, number, run);
+    pub(crate) fn spawn(&mut self, program: &ProgramSpec, whose: Whose) -> Result<Spawned, String> {
+        let spawned = self.start(program, whose);
         self.seats.clear();
         spawned
     }
 
-    fn start(&mut self, program: &ProgramSpec, number: u32, run: Run) -> Result<Spawned, String> {
+    fn start(&mut self, program: &ProgramSpec, whose: Whose) -> Result<Spawned, String> {
         let (streams, stdio) =
             self.open_streams(program).map_err(|error| format!("no pipe: {}", reason(&error)))?;
+        let number = whose.instance.map_or(0, |(number, _)| number);
         let expand = |template: &crate::config::Template| template.expand(&program.name, number);
         let workingdir = PathBuf::from(expand(&program.workingdir));
         let words: Vec<String> = program.cmd.iter().map(expand).collect();
@@ -90,10 +107,9 @@ impl Launcher {
             let missing = io::Error::from_raw_os_error(libc::ENOENT);
             return Err(explain(&missing, &words[0], None, &workingdir));
         };
-        env.push(("TASKMASTER_PROGRAM_NAME", program.name.clone()));
-        env.push(("TASKMASTER_PROCESS_NUM", number.to_string()));
-        env.push(("TASKMASTER_PROCESS_NAME", format!("{}:{number}", program.name)));
-        env.push((run_id::VARIABLE, self.run_ids.of(run)));
+        env.extend(whose.told.iter().map(|(name, value)| (name.as_str(), value.clone())));
+        env.extend(names(program, whose));
+        env.push((run_id::VARIABLE, self.run_ids.of(whose.instance.map(|(_, run)| run))));
 
         let arguments: Vec<CString> =
             words.iter().map(|word| text(word.as_bytes())).collect::<Result<_, String>>()?;
@@ -162,6 +178,19 @@ fn environment_of(program: &ProgramSpec) -> Vec<(&str, String)> {
     });
     let files = identity.env_file.iter().map(|(name, value)| (name.as_str(), value));
     user.chain(files).map(|(name, value)| (name, value.clone())).collect()
+}
+
+/// Who it is. What is of no instance finds these empty: they might be inherited otherwise.
+fn names(program: &ProgramSpec, whose: Whose) -> [(&'static str, String); 3] {
+    let (name, number, process) = match whose.instance {
+        Some((number, _)) => (program.name.clone(), number.to_string(), format!("{}:{number}", program.name)),
+        None => (String::new(), String::new(), String::new()),
+    };
+    [
+        ("TASKMASTER_PROGRAM_NAME", name),
+        ("TASKMASTER_PROCESS_NUM", number),
+        ("TASKMASTER_PROCESS_NAME", process),
+    ]
 }
 
 /// A pipe of which only our end is non-blocking. A child whose stdout is non-blocking loses output
