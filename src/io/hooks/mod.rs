@@ -79,7 +79,7 @@ pub(crate) struct HookCommand {
     pub(crate) key: Key,
     /// As what it runs; a run that there never is.
     pub(crate) run: Run,
-    pub(crate) program: ProgramSpec,
+    pub(crate) program: Arc<ProgramSpec>,
     pub(crate) number: u32,
 }
 
@@ -222,7 +222,7 @@ impl Hooks {
                 (instance, number) = (whom.instance, whom.number);
             }
             let run = Run { instance, incarnation: 0 };
-            return Some(HookCommand { key, run, program, number });
+            return Some(HookCommand { key, run, program: Arc::new(program), number });
         }
         None
     }
