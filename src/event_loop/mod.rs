@@ -360,6 +360,7 @@ impl EventLoop {
 
     /// Nothing that was said in a turn waits for the next.
     fn end_turn(&mut self) {
+        self.launcher.end_batch();
         self.refresh_watch();
         self.serve_watchers();
         self.documents.let_go(self.now);

@@ -77,7 +77,7 @@ enum Stage {
 /// A command that is to be started for a hook.
 pub(crate) struct HookCommand {
     pub(crate) key: Key,
-    pub(crate) program: ProgramSpec,
+    pub(crate) program: Arc<ProgramSpec>,
     /// Number and run of the instance that it is about, if it is one: a run that there never is.
     pub(crate) instance: Option<(u32, Run)>,
     /// Variables that tell it of the event, to be taken as they are.
@@ -217,7 +217,8 @@ impl Hooks {
             program.name = happening.program().unwrap_or_default().to_owned();
             let run = |whom: &Whom| (whom.number, Run { instance: whom.instance, incarnation: 0 });
             let instance = happening.whom.as_ref().map(run);
-            return Some(HookCommand { key, program, instance, told: happening.environment() });
+            let told = happening.environment();
+            return Some(HookCommand { key, program: Arc::new(program), instance, told });
         }
         None
     }

@@ -10,6 +10,7 @@ mod left_groups;
 mod limits;
 mod memory;
 mod out_of_memory;
+mod prepared;
 mod proc_fs;
 mod reserve;
 mod run_id;
@@ -18,6 +19,7 @@ mod spawn;
 mod strays;
 mod survivors;
 mod table;
+mod texts;
 mod transition;
 mod usage;
 

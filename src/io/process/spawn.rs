@@ -1,26 +1,21 @@
 //! From a program's specification to a running process: everything is prepared here, and `birth`
 //! does it.
 
-use std::ffi::{CString, OsString};
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::ptr;
+use std::sync::Arc;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::libc::{self, c_char, c_int};
+use nix::libc::c_int;
 
 use super::birth::{self, Birth};
 use super::environment::Environment;
-use super::failure::explain;
 use super::leaks;
 use super::limits::FileLimit;
-use super::run_id::{self, RunIds};
+use super::prepared::Prepared;
+use super::run_id::RunIds;
 use super::seats::{Seat, Seats};
-use super::transition::Transition;
 use crate::config::{Output, ProgramSpec};
-use crate::io::program_path::find_program;
 use crate::io::reason::reason;
 use crate::supervisor::Run;
 
@@ -33,6 +28,8 @@ pub(crate) struct Launcher {
     /// Signals that are to be at their default in a child and are not in us.
     signals: Vec<c_int>,
     environment: Environment,
+    /// What the last start had been prepared with, until the end of the batch.
+    prepared: Option<Prepared>,
     run_ids: RunIds,
 }
 
@@ -41,7 +38,8 @@ pub(crate) struct Launcher {
 pub(crate) struct Whose<'a> {
     /// Number and run of the instance; none where it is of no single one.
     pub(crate) instance: Option<(u32, Run)>,
-    /// Variables beside those of its program, taken as they are.
+    /// Variables beside those of its program, taken as they are. Who has any is no instance that follows
+    /// another of the same specification.
     pub(crate) told: &'a [(String, String)],
 }
 
@@ -77,69 +75,54 @@ impl Launcher {
             can_unshare: withheld.is_ok(),
             signals: birth::own_signals(),
             environment: Environment::inherit(),
+            prepared: None,
             limit,
             run_ids,
         })
     }
 
-    /// Starts `program`.
+    /// Starts `program`. Instances of the same specification that follow one another
+    /// are prepared together, until [`end_batch`](Launcher::end_batch).
     ///
     /// # Errors
     /// What could not be done, and why, in words for the user.
-    pub(crate) fn spawn(&mut self, program: &ProgramSpec, whose: Whose) -> Result<Spawned, String> {
+    pub(crate) fn spawn(&mut self, program: &Arc<ProgramSpec>, whose: Whose) -> Result<Spawned, String> {
         let spawned = self.start(program, whose);
         self.seats.clear();
         spawned
     }
 
-    fn start(&mut self, program: &ProgramSpec, whose: Whose) -> Result<Spawned, String> {
+    /// The next start looks at the file system again, and until then nothing is kept for it.
+    pub(crate) fn end_batch(&mut self) {
+        self.prepared = None;
+    }
+
+    fn start(&mut self, program: &Arc<ProgramSpec>, whose: Whose) -> Result<Spawned, String> {
         let (streams, stdio) =
             self.open_streams(program).map_err(|error| format!("no pipe: {}", reason(&error)))?;
-        let number = whose.instance.map_or(0, |(number, _)| number);
-        let expand = |template: &crate::config::Template| template.expand(&program.name, number);
-        let workingdir = PathBuf::from(expand(&program.workingdir));
-        let words: Vec<String> = program.cmd.iter().map(expand).collect();
-        let mut env = environment_of(program);
-        env.extend(program.env.iter().map(|(name, value)| (name.as_str(), expand(value))));
-        let path = env.iter().rev().find(|(name, _)| *name == "PATH").map(|(_, path)| OsString::from(path));
-        let path = path.or_else(|| std::env::var_os("PATH"));
-        let Some(file) = find_program(&words[0], path.as_deref(), &workingdir) else {
-            let missing = io::Error::from_raw_os_error(libc::ENOENT);
-            return Err(explain(&missing, &words[0], None, &workingdir));
+        let mut prepared = match self.prepared.take() {
+            Some(prepared) if prepared.is_of(program) => prepared,
+            Some(_) | None => Prepared::new(program, &self.environment, whose)?,
         };
-        env.extend(whose.told.iter().map(|(name, value)| (name.as_str(), value.clone())));
-        env.extend(names(program, whose));
-        env.push((run_id::VARIABLE, self.run_ids.of(whose.instance.map(|(_, run)| run))));
-
-        let arguments: Vec<CString> =
-            words.iter().map(|word| text(word.as_bytes())).collect::<Result<_, String>>()?;
-        let pointers: Vec<*const c_char> =
-            arguments.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect();
-        let file_text = text(file.as_os_str().as_bytes())?;
-        let directory = text(workingdir.as_os_str().as_bytes())?;
-        let transition = Transition::of(&program.identity);
-        let delivered = self.environment.with(&env, program.identity.clear_env, |environment| {
-            let birth = Birth {
-                file: &file_text,
-                arguments: &pointers,
-                environment,
-                workingdir: &directory,
-                stdio,
-                unneeded_from: self.can_unshare.then(|| self.seats.end()),
-                umask: program.umask,
-                file_limit: self.limit.of_children(),
-                transition: transition.as_ref(),
-                signals: &self.signals,
-            };
-            birth.deliver()
-        });
-        match delivered {
-            Ok(pid) => Ok(Spawned { pid, streams }),
-            Err(failure) => {
-                let plainly = || explain(&failure.into(), &words[0], Some(Path::new(&file)), &workingdir);
-                Err(failure.explain().unwrap_or_else(plainly))
-            }
-        }
+        let number = whose.instance.map_or(0, |(number, _)| number);
+        prepared.turn_to(number, &self.run_ids.of(whose.instance.map(|(_, run)| run)))?;
+        let birth = Birth {
+            file: prepared.file(),
+            arguments: prepared.arguments.pointers(),
+            environment: prepared.environment.pointers(),
+            workingdir: prepared.workingdir(),
+            stdio,
+            unneeded_from: self.can_unshare.then(|| self.seats.end()),
+            umask: program.umask,
+            file_limit: self.limit.of_children(),
+            transition: prepared.transition.as_ref(),
+            signals: &self.signals,
+        };
+        let pid = birth
+            .deliver()
+            .map_err(|failure| failure.explain().unwrap_or_else(|| prepared.explain(&failure.into())))?;
+        self.prepared = Some(prepared);
+        Ok(Spawned { pid, streams })
     }
 
     /// Our ends of the pipes, and the numbers of the child's.
@@ -163,34 +146,6 @@ impl Launcher {
         };
         Ok((Streams { stdout, stderr }, [null, child_stdout, child_stderr]))
     }
-}
-
-/// As the system takes it. The configuration refuses a NUL, the environment cannot have one.
-fn text(bytes: &[u8]) -> Result<CString, String> {
-    CString::new(bytes).map_err(|error| format!("cannot be started: {error}"))
-}
-
-/// What a program has by who it is and by its files, before its own `env`.
-fn environment_of(program: &ProgramSpec) -> Vec<(&str, String)> {
-    let identity = &program.identity;
-    let user = identity.user.iter().flat_map(|user| {
-        [("HOME", &user.home), ("USER", &user.name), ("LOGNAME", &user.name), ("SHELL", &user.shell)]
-    });
-    let files = identity.env_file.iter().map(|(name, value)| (name.as_str(), value));
-    user.chain(files).map(|(name, value)| (name, value.clone())).collect()
-}
-
-/// Who it is. What is of no instance finds these empty: they might be inherited otherwise.
-fn names(program: &ProgramSpec, whose: Whose) -> [(&'static str, String); 3] {
-    let (name, number, process) = match whose.instance {
-        Some((number, _)) => (program.name.clone(), number.to_string(), format!("{}:{number}", program.name)),
-        None => (String::new(), String::new(), String::new()),
-    };
-    [
-        ("TASKMASTER_PROGRAM_NAME", name),
-        ("TASKMASTER_PROCESS_NUM", number),
-        ("TASKMASTER_PROCESS_NAME", process),
-    ]
 }
 
 /// A pipe of which only our end is non-blocking. A child whose stdout is non-blocking loses output
