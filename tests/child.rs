@@ -202,7 +202,7 @@ fn what_instances_that_start_together_execute_may_differ_by_their_number() {
         "  word: {cmd: './word{process_num}', numprocs: 3, stdout: out, starttime: 0, autorestart: never}
   path: {cmd: tool, env: {PATH: '${HERE}/path{process_num}', V: 'v{process_num}'}, numprocs: 3, stdout: out, starttime: 0, autorestart: never}
   place: {cmd: [./tool], workingdir: 'place{process_num}', numprocs: 3, stdout: out, starttime: 0, autorestart: never}
-  gap: {cmd: './word{process_num:01}', numprocs: 5, stdout: out, starttime: 0, startretries: 0, autorestart: never}",
+  gap: {cmd: './word{process_num:01}', numprocs: 5, stdout: out, starttime: 0, restart_delay: 50ms, autorestart: never}",
     );
     for number in 0..3 {
         tool(&site, &format!("word{number}"));
