@@ -30,7 +30,15 @@ const ROOMS: &[Room] = &[
     },
     Room {
         path: "cli/commands.rs",
-        may_use: &["clap", "std", "crate::cli", "crate::client", "crate::command", "crate::io::console"],
+        may_use: &[
+            "clap",
+            "std",
+            "crate::cli",
+            "crate::client",
+            "crate::command",
+            "crate::io::console",
+            "crate::io::process",
+        ],
     },
     Room {
         path: "cli/words.rs",
@@ -118,6 +126,7 @@ const ROOMS: &[Room] = &[
             "crate::slots",
             "crate::time",
             "std::cmp",
+            "std::collections",
             "std::time",
             "std::iter",
         ],

@@ -150,7 +150,12 @@ fn the_socket_may_be_named_before_the_command_and_after_it() {
     let socket = running.site.path("taskmaster.sock");
     let socket = socket.to_str().unwrap();
     running.site.write("config.yaml", "programs: {}\ntaskmaster: {socket: elsewhere.sock}\n");
-    assert_eq!(said(&client(&running, &["pid"])).0, 3, "nobody listens at the new one");
+    let (code, _, err) = said(&client(&running, &["pid"]));
+    assert_eq!(code, 3, "nobody listens at the new one");
+    let way = format!("(pid {}) was started; that is reached by --socket {socket}\n", running.pid());
+    assert!(err.starts_with("error: nobody listens at the `socket` of ") && err.ends_with(&way), "{err}");
+    let (_, _, err) = said(&client(&running, &["pid", "--socket", "wrong.sock"]));
+    assert!(err.starts_with("error: no supervisor is running: nobody listens at wrong.sock"), "{err}");
     for arguments in [["--socket", socket, "pid"], ["pid", "--socket", socket]] {
         let (code, out, err) = said(&client(&running, &arguments));
         assert_eq!((code, out.trim()), (0, running.pid().to_string().as_str()), "{arguments:?}: {err}");

@@ -243,6 +243,19 @@ fn a_reload_changes_who_is_told() {
     running.stop();
 }
 
+/// What a check prints is its own, whatever it looks like.
+#[test]
+fn what_a_hook_is_told_is_taken_as_it_is() {
+    let running = site(
+        "  w: {cmd: sleep 1000, starttime: 0, liveness: {exec: [sh, -c, 'printf \"%s%s\" \"{program\" \"_name} {process\" \"_num:03}\"; exit 1'], interval: 50ms, retries: 1, timeout: 10}}",
+        &noting("[exited]"),
+    )
+    .supervise();
+    let line = wait_for("the event", || told(&running).into_iter().next());
+    assert!(line.ends_with("exit code 1: {program_name} {process_num:03})"), "{line}");
+    running.stop();
+}
+
 #[test]
 fn a_hook_that_cannot_run_is_told_of_by_check() {
     let site = site(FATAL, "    - {exec: [no-such-program]}\n    - {exec: ['true']}\n");

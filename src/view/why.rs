@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::line::{Line, Style};
-use super::snapshot::{describe, scheduled, seconds, waits_for};
+use super::snapshot::{WAITS_IN_ROLL, describe, scheduled, seconds, waits_for};
 use super::table::clock;
 use crate::config::Kind;
 use crate::slots::Key;
@@ -105,7 +105,9 @@ pub fn render(supervisor: &Supervisor, key: Key, moment: Moment, evidence: &[Evi
         None => cause(instance, program, moment, ending.as_deref()),
     };
     let next = next(instance, program, left);
-    let mut lines = vec![format!("{} is {}: {cause}{next}", supervisor.name(key), instance.state().name())];
+    let turn = if supervisor.awaits_turn(key) { format!("; it {WAITS_IN_ROLL}") } else { String::new() };
+    let state = instance.state().name();
+    let mut lines = vec![format!("{} is {state}: {cause}{next}{turn}", supervisor.name(key))];
     if let Some((count, last)) = program.skipped_runs() {
         let were = if count == 1 { "1 scheduled run was" } else { &format!("{count} scheduled runs were") };
         let last = moment.shown(last);

@@ -651,7 +651,7 @@ impl<'s> World<'s> {
                 State::Running => Ok(()),
                 state => Err(format!("news about the health of what is {state:?}")),
             },
-            Action::Note { .. } => Ok(()),
+            Action::Turn { .. } | Action::Note { .. } => Ok(()),
             Action::Quit { abandoned } => {
                 if !self.core.is_supervising() && self.quit.is_none() {
                     self.quit = Some(abandoned);

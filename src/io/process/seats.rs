@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::OFlag;
@@ -15,6 +16,7 @@ pub(super) struct Seats {
     null: File,
     /// For stdout and stderr; /dev/null holds those that nobody sits on.
     outputs: [OwnedFd; 2],
+    is_taken: bool,
 }
 
 /// One of the two.
@@ -29,7 +31,7 @@ impl Seats {
     pub(super) fn reserve() -> io::Result<Seats> {
         let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
         let another = || null.try_clone().map(OwnedFd::from);
-        Ok(Seats { outputs: [another()?, another()?], null })
+        Ok(Seats { outputs: [another()?, another()?], null, is_taken: false })
     }
 
     /// The number of /dev/null.
@@ -37,8 +39,9 @@ impl Seats {
         self.null.as_raw_fd()
     }
 
-    /// Lets `file` sit here until [`Seats::clear`]; the number it has then.
+    /// Lets `file` sit here until the next one or [`Seats::clear`]; the number it has then.
     pub(super) fn seat(&mut self, seat: Seat, file: OwnedFd) -> io::Result<RawFd> {
+        self.is_taken = true;
         let number = &mut self.outputs[seat as usize];
         dup3(&file, number, OFlag::O_CLOEXEC)?;
         Ok(number.as_raw_fd())
@@ -46,7 +49,10 @@ impl Seats {
 
     /// The child has its own copies: a pipe ends when it closes them.
     pub(super) fn clear(&mut self) {
-        let Seats { null, outputs } = self;
+        if !mem::take(&mut self.is_taken) {
+            return;
+        }
+        let Seats { null, outputs, .. } = self;
         for number in outputs {
             // Onto a number that is taken this needs no descriptor and cannot fail.
             let _ = dup3(null.as_fd(), number, OFlag::O_CLOEXEC);
