@@ -229,6 +229,7 @@ impl EventLoop {
         loop {
             self.send_waiting();
             self.pull_spawns();
+            self.launcher.end_batch();
             if let Some(outcome) = self.outcome
                 && self.hooks.are_over(self.now)
             {
@@ -360,7 +361,6 @@ impl EventLoop {
 
     /// Nothing that was said in a turn waits for the next.
     fn end_turn(&mut self) {
-        self.launcher.end_batch();
         self.refresh_watch();
         self.serve_watchers();
         self.documents.let_go(self.now);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc::c_int;
 
-use super::birth::{self, Birth};
+use super::birth::{self, AllBlocked, Birth};
 use super::environment::Environment;
 use super::leaks;
 use super::limits::FileLimit;
@@ -28,8 +28,7 @@ pub(crate) struct Launcher {
     /// Signals that are to be at their default in a child and are not in us.
     signals: Vec<c_int>,
     environment: Environment,
-    /// What the last start had been prepared with, until the end of the batch.
-    prepared: Option<Prepared>,
+    batch: Batch,
     run_ids: RunIds,
 }
 
@@ -48,6 +47,15 @@ impl Whose<'static> {
     pub(crate) fn instance(number: u32, run: Run) -> Whose<'static> {
         Whose { instance: Some((number, run)), told: &[] }
     }
+}
+
+/// What the starts of a batch share.
+#[derive(Default)]
+struct Batch {
+    /// From the first start on.
+    blocked: Option<AllBlocked>,
+    /// What the last start was prepared with.
+    prepared: Option<Prepared>,
 }
 
 /// A process that was started, and our ends of its pipes.
@@ -75,32 +83,21 @@ impl Launcher {
             can_unshare: withheld.is_ok(),
             signals: birth::own_signals(),
             environment: Environment::inherit(),
-            prepared: None,
+            batch: Batch::default(),
             limit,
             run_ids,
         })
     }
 
-    /// Starts `program`. Instances of the same specification that follow one another
-    /// are prepared together, until [`end_batch`](Launcher::end_batch).
+    /// Starts `program`. Starts up to the next [`end_batch`](Launcher::end_batch) share what they can: until
+    /// then all signals wait, and the pipes of the last child do not end.
     ///
     /// # Errors
     /// What could not be done, and why, in words for the user.
     pub(crate) fn spawn(&mut self, program: &Arc<ProgramSpec>, whose: Whose) -> Result<Spawned, String> {
-        let spawned = self.start(program, whose);
-        self.seats.clear();
-        spawned
-    }
-
-    /// The next start looks at the file system again, and until then nothing is kept for it.
-    pub(crate) fn end_batch(&mut self) {
-        self.prepared = None;
-    }
-
-    fn start(&mut self, program: &Arc<ProgramSpec>, whose: Whose) -> Result<Spawned, String> {
         let (streams, stdio) =
             self.open_streams(program).map_err(|error| format!("no pipe: {}", reason(&error)))?;
-        let mut prepared = match self.prepared.take() {
+        let mut prepared = match self.batch.prepared.take() {
             Some(prepared) if prepared.is_of(program) => prepared,
             Some(_) | None => Prepared::new(program, &self.environment, whose)?,
         };
@@ -118,11 +115,19 @@ impl Launcher {
             transition: prepared.transition.as_ref(),
             signals: &self.signals,
         };
+        let blocked = self.batch.blocked.get_or_insert_with(AllBlocked::now);
         let pid = birth
-            .deliver()
+            .deliver(blocked)
             .map_err(|failure| failure.explain().unwrap_or_else(|| prepared.explain(&failure.into())))?;
-        self.prepared = Some(prepared);
+        self.batch.prepared = Some(prepared);
         Ok(Spawned { pid, streams })
+    }
+
+    /// Ends what was shared, and keeps nothing: the next start looks at the file system again. The loop has to
+    /// say this before it sleeps.
+    pub(crate) fn end_batch(&mut self) {
+        self.seats.clear();
+        self.batch = Batch::default();
     }
 
     /// Our ends of the pipes, and the numbers of the child's.
