@@ -9,6 +9,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::bench;
@@ -106,9 +107,23 @@ fn whole_command() -> clap::Command {
     Cli::command().arg(commands::socket()).subcommands(commands::subcommands())
 }
 
+/// Clap suggests what is like a mistyped subcommand, even if it is nobody's business.
+fn without_hidden(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::Strings(mut names)) = error.remove(ContextKind::SuggestedSubcommand) else {
+        return error;
+    };
+    let command = whole_command();
+    names.retain(|name| command.find_subcommand(name).is_none_or(|found| !found.is_hide_set()));
+    if !names.is_empty() {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(names));
+    }
+    error
+}
+
 /// Does what the arguments of this process say.
 pub fn main() -> ExitCode {
-    let matches = whole_command().get_matches();
+    let command = whole_command();
+    let matches = command.try_get_matches().unwrap_or_else(|error| without_hidden(error).exit());
     if let Some(config) = matches.get_one::<PathBuf>("config")
         && let Some(code) = commands::run(&matches, config)
     {

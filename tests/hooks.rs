@@ -204,7 +204,7 @@ fn a_url_that_never_answers_costs_a_moment_on_the_way_out_at_most() {
     running.signal(Signal::SIGTERM);
     assert!(running.wait().success());
     let log = running.log();
-    assert!(log.contains("1 hooks have not ended within 5 s and are not waited for"), "{log}");
+    assert!(log.contains("1 hook has not ended within 5 s and is not waited for"), "{log}");
 }
 
 #[test]

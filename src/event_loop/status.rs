@@ -27,7 +27,8 @@ impl EventLoop {
             let (name, count) = (&program.spec().name, program.spec().numprocs);
             let is_shown = shown.programs.iter().any(|rows| rows.name == *name);
             let from = program.scaled_from().filter(|_| is_shown)?;
-            Some(format!("{name}: scaled to {count} instances; the configuration says {from}"))
+            let instances = if count == 1 { "1 instance" } else { &format!("{count} instances") };
+            Some(format!("{name}: scaled to {instances}; the configuration says {from}"))
         });
         scaled.collect()
     }

@@ -290,11 +290,11 @@ impl Hooks {
         let is_idle = self.waiting.is_empty() && self.running.is_empty();
         let over_at = *self.over_at.get_or_insert(now + LAST_WORDS);
         if !is_idle && now >= over_at && over_at != Time::ZERO {
-            log::warn!(
-                "{} hooks have not ended within {} s and are not waited for",
-                self.running.len(),
-                LAST_WORDS.as_secs()
-            );
+            let within = LAST_WORDS.as_secs();
+            match self.running.len() {
+                1 => log::warn!("1 hook has not ended within {within} s and is not waited for"),
+                count => log::warn!("{count} hooks have not ended within {within} s and are not waited for"),
+            }
         }
         is_idle || now >= over_at
     }

@@ -3,7 +3,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::OFlag;
@@ -47,15 +46,13 @@ impl Seats {
         Ok(number.as_raw_fd())
     }
 
-    /// The child has its own copies: a pipe ends when it closes them.
+    /// The child has its own copies: a pipe ends when it closes them. Nothing happens where nobody sits.
     pub(super) fn clear(&mut self) {
-        if !mem::take(&mut self.is_taken) {
-            return;
-        }
-        let Seats { null, outputs, .. } = self;
-        for number in outputs {
-            // Onto a number that is taken this needs no descriptor and cannot fail.
-            let _ = dup3(null.as_fd(), number, OFlag::O_CLOEXEC);
+        if self.is_taken {
+            let Seats { null, outputs, .. } = self;
+            let leave = |number| dup3(null.as_fd(), number, OFlag::O_CLOEXEC);
+            // Onto a number that is taken this needs no descriptor and should not fail; if it does, once more.
+            self.is_taken = outputs.each_mut().map(leave).iter().any(Result::is_err);
         }
     }
 
