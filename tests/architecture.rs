@@ -65,7 +65,7 @@ const ROOMS: &[Room] = &[
     Room { path: "event_loop", may_use: &["mio", "log", "std", "crate"] },
     Room { path: "time.rs", may_use: PURE },
     Room { path: "signal.rs", may_use: PURE },
-    Room { path: "slots.rs", may_use: &["slab", "std::ops"] },
+    Room { path: "slots.rs", may_use: &["slab", "std::fmt", "std::ops"] },
     Room { path: "agenda.rs", may_use: &["crate::config", "std::collections", "std::time"] },
     Room { path: "timers.rs", may_use: &["crate::time", "std::collections", "std::time"] },
     Room {
