@@ -71,8 +71,8 @@ pub(crate) struct Pipes {
 
 struct Pipe {
     receiver: Receiver,
-    /// Whose output it is.
-    instance: Key,
+    /// Whose output it is; none where nothing of it is written anywhere.
+    instance: Option<Key>,
     stream: Stream,
     is_queued: bool,
     /// Whether poll tells of it; not while it rests.
@@ -151,6 +151,23 @@ impl Pipes {
         reader: PipeReader,
         stream: Stream,
         instance: Key,
+    ) -> Key {
+        self.insert(registry, reader, stream, Some(instance))
+    }
+
+    /// Reads `reader`, which must be non-blocking and is no instance's, until it ends. Nothing is kept of
+    /// it but its last lines.
+    pub(crate) fn add_unlogged(&mut self, registry: &Registry, reader: PipeReader) -> Key {
+        let stream = self.open_nowhere(true);
+        self.insert(registry, reader, stream, None)
+    }
+
+    fn insert(
+        &mut self,
+        registry: &Registry,
+        reader: PipeReader,
+        stream: Stream,
+        instance: Option<Key>,
     ) -> Key {
         let key = self.pipes.insert(Pipe {
             receiver: Receiver::from(OwnedFd::from(reader)),
@@ -423,7 +440,8 @@ impl Pipes {
         }
         heard.extend(pipe.listen(new));
         pipe.remainder.clear();
-        let writer = Writer { pipe: key, instance: pipe.instance };
+        let Some(instance) = pipe.instance else { return };
+        let writer = Writer { pipe: key, instance };
         let mut out = Out { sinks, voices, dressed, now: *now, stream: &pipe.stream, writer };
         if !pipe.stream.keeps_lines_whole(out.sinks) {
             return out.write(data);
@@ -442,10 +460,10 @@ impl Pipes {
         if let Some(recent) = pipe.recent.take().filter(|_| !pipe.is_bereaved) {
             self.last_words.insert(key, recent);
         }
-        if !pipe.remainder.is_empty() {
+        if let Some(instance) = pipe.instance.filter(|_| !pipe.remainder.is_empty()) {
             pipe.remainder.push(b'\n');
             let Pipes { sinks, voices, dressed, now, .. } = self;
-            let writer = Writer { pipe: key, instance: pipe.instance };
+            let writer = Writer { pipe: key, instance };
             let mut out = Out { sinks, voices, dressed, now: *now, stream: &pipe.stream, writer };
             out.write_lines(&pipe.remainder);
         }

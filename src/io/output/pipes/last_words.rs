@@ -82,9 +82,9 @@ impl Pipes {
             }
         };
         let Some(pipe) = self.pipes.get_mut(key) else { return };
-        if let Destination::Sink(sink) = pipe.stream.destination {
+        if let (Destination::Sink(sink), Some(instance)) = (pipe.stream.destination, pipe.instance) {
             let kept = std::mem::take(&mut pipe.remainder).len();
-            self.sinks.lose(sink, pipe.instance, (kept + total) as u64);
+            self.sinks.lose(sink, instance, (kept + total) as u64);
         }
         if is_over {
             self.end(registry, key);
