@@ -36,6 +36,7 @@ fn what_is_suggested_for_a_mistyped_command_is_meant_for_people() {
         assert!(!told.contains("complete-words") && !told.contains("floor-of-bench"), "{told}");
     }
     assert!(!told("floor-of-bnch").contains("similar"));
+    assert!(told("update").contains("'reload'"), "supervisorctl's: {}", told("update"));
 }
 
 /// They are scripts: the shell itself says whether they are right.

@@ -6,6 +6,7 @@
 
 mod hearing;
 mod last_words;
+mod open_line;
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, PipeReader, Read};
@@ -49,7 +50,7 @@ pub(crate) struct Pipes {
     sinks: Sinks,
     voices: Voices,
     ready: VecDeque<Key>,
-    /// Pipes with something to read whose destination takes nothing for now.
+    /// Pipes with something to read whose destination takes nothing for now, or a line of another one first.
     parked: Vec<Key>,
     /// Pipes that are left alone for a moment, by slab index.
     rests: Timers,
@@ -229,7 +230,7 @@ impl Pipes {
 
     /// When [`Pipes::pump`] is needed though no pipe has an event; never at rest.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        [self.rests.next(), self.sinks.next_deadline()].into_iter().flatten().min()
+        [self.rests.next(), self.sinks.next_deadline(), self.line_wait()].into_iter().flatten().min()
     }
 
     /// One bounded read for each pipe that is ready.
@@ -251,7 +252,7 @@ impl Pipes {
     }
 
     fn serve(&mut self, registry: &Registry, key: Key) {
-        if self.is_held_back(key) {
+        if self.is_to_wait(registry, key) {
             return self.parked.push(key);
         }
         match self.read_once(key) {
@@ -299,7 +300,7 @@ impl Pipes {
     }
 
     fn wake(&mut self, registry: &Registry, key: Key) {
-        if self.is_held_back(key) {
+        if self.is_to_wait(registry, key) {
             return self.parked.push(key);
         }
         match self.read_once(key) {
@@ -328,7 +329,8 @@ impl Pipes {
 
     fn unpark(&mut self) {
         for key in std::mem::take(&mut self.parked) {
-            if self.is_held_back(key) { self.parked.push(key) } else { self.ready.push_back(key) }
+            let waits = self.is_held_back(key) || self.waits_for_line(key);
+            if waits { self.parked.push(key) } else { self.ready.push_back(key) }
         }
     }
 

@@ -14,17 +14,20 @@ const ACCEPTS: u32 = 0x10000;
 /// Pid and control socket of a supervisor that lives, as one of its processes names it: without any it is
 /// not found.
 pub(crate) fn listening(config: &Path) -> Option<(u32, PathBuf)> {
-    let run_ids = RunIds::new(config);
-    let supervisor = survivors::living_supervisor(&run_ids)?;
+    let supervisor = survivors::find(&RunIds::new(config)).living?;
+    Some((supervisor, control_socket(supervisor)?))
+}
+
+/// Where a process accepts connections in the file system.
+fn control_socket(supervisor: u32) -> Option<PathBuf> {
     let descriptors = fs::read_dir(format!("/proc/{supervisor}/fd")).ok()?.flatten();
     let targets = descriptors.filter_map(|descriptor| fs::read_link(descriptor.path()).ok());
     let inodes: HashSet<u64> = targets.filter_map(|target| inode(target.to_str()?)).collect();
     let sockets = fs::read_to_string(format!("/proc/{supervisor}/net/unix")).ok()?;
-    let path = sockets.lines().find_map(|line| {
+    sockets.lines().find_map(|line| {
         let (inode, path) = listener(line)?;
         inodes.contains(&inode).then(|| PathBuf::from(path))
-    });
-    Some((supervisor, path?))
+    })
 }
 
 /// The 7 of `socket:[7]`.

@@ -29,6 +29,6 @@ pub(crate) use memory::MemoryWatch;
 pub(crate) use out_of_memory::OutOfMemory;
 pub(crate) use run_id::RunIds;
 pub(crate) use spawn::{Launcher, Whose};
-pub(crate) use survivors::find as survivors;
+pub(crate) use survivors::{Others, find as other_supervisors};
 pub(crate) use table::{Helper, Left, Processes, Reaped};
 pub(crate) use usage::{AT_ONCE_MAX, Usages, own_descriptors, own_uid, own_usage};

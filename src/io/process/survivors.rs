@@ -16,17 +16,27 @@ pub(crate) struct Survivor {
     pub(crate) pid: u32,
 }
 
-/// Looks once at every process of our user.
-pub(crate) fn find(run_ids: &RunIds) -> Vec<Survivor> {
-    let mut survivors: Vec<Survivor> = pids().filter_map(|pid| survivor(pid, run_ids)).collect();
-    survivors.sort_by(|a, b| (&a.name, a.pid).cmp(&(&b.name, b.pid)));
-    survivors
+/// What other supervisors of this configuration have started, as far as their processes tell.
+#[derive(Debug, Default)]
+pub(crate) struct Others {
+    /// Processes of those that were killed.
+    pub(crate) survivors: Vec<Survivor>,
+    /// One that lives. It looks after its own.
+    pub(crate) living: Option<u32>,
 }
 
-/// The supervisor of this configuration that lives, other than ourselves, as far as one of its processes
-/// names it.
-pub(super) fn living_supervisor(run_ids: &RunIds) -> Option<u32> {
-    pids().find_map(|pid| supervisor_of(pid, run_ids).filter(|(_, lives)| *lives)).map(|(pid, _)| pid)
+/// Looks once at every process of our user.
+pub(crate) fn find(run_ids: &RunIds) -> Others {
+    let mut others = Others::default();
+    for pid in pids() {
+        match supervisor_of(pid, run_ids) {
+            Some((supervisor, true)) => others.living = Some(supervisor),
+            Some((_, false)) => others.survivors.extend(survivor(pid)),
+            None => {}
+        }
+    }
+    others.survivors.sort_by(|a, b| (&a.name, a.pid).cmp(&(&b.name, b.pid)));
+    others
 }
 
 /// All processes of our user.
@@ -48,8 +58,8 @@ fn supervisor_of(pid: u32, run_ids: &RunIds) -> Option<(u32, bool)> {
     Some((supervisor, found.is_some_and(|stat| stat.birth == birth && stat.state != 'Z')))
 }
 
-fn survivor(pid: u32, run_ids: &RunIds) -> Option<Survivor> {
-    // One that lives looks after its own.
-    supervisor_of(pid, run_ids).filter(|(_, lives)| !lives)?;
-    Some(Survivor { name: proc_fs::variable(pid, "TASKMASTER_PROCESS_NAME").ok()??, pid })
+fn survivor(pid: u32) -> Option<Survivor> {
+    let name = proc_fs::variable(pid, "TASKMASTER_PROCESS_NAME").ok()??;
+    // Of no instance are hooks of restart storms.
+    Some(Survivor { name: if name.is_empty() { "a hook".to_owned() } else { name }, pid })
 }

@@ -45,7 +45,7 @@ impl Pipes {
     pub(crate) fn catch_up(&mut self, key: Key) -> bool {
         let is_large = self.pipes.get(key).is_some_and(|pipe| pipe.is_large);
         let mut left = if is_large { LARGE_PIPE_BYTES } else { PIPE_BYTES };
-        while !self.is_held_back(key) {
+        while !self.is_held_back(key) && !self.waits_for_line(key) {
             match self.read_once(key) {
                 Outcome::Data(count) if count < left => left -= count,
                 Outcome::Drained => return true,

@@ -31,6 +31,7 @@ impl Pipes {
             // Its end was seen before that of its process.
             None => return self.last_words.remove(&key).map_or_else(Vec::new, |recent| recent.lines()),
         }
+        self.hear_opener(registry, key);
         let mut total = 0;
         while total < LAST_WORDS_BYTES_MAX && !self.is_held_back(key) {
             match self.read_once(key) {
