@@ -36,11 +36,11 @@ use random::Random;
 use shrinking::{kind, shrink};
 
 /// How many to play unless told otherwise.
-const HISTORIES: u64 = 1500;
+const HISTORIES: u64 = 1000;
 /// More numbers than any history draws.
 const TAPE_LENGTH: usize = 2000;
 /// Histories in which everything that they are for happens.
-const ENOUGH: u64 = 400;
+const ENOUGH: u64 = 250;
 
 #[test]
 fn every_history_keeps_every_promise() {
