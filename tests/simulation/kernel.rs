@@ -128,7 +128,8 @@ impl Kernel {
         if !process.may_get(scope) {
             return Err(format!("SIG{signal} to pid {pid}, which has been reaped"));
         }
-        if self.trouble.is_slow {
+        // Nothing overtakes.
+        if self.trouble.is_slow || self.has_post() {
             self.post.push_back(sent);
             return Ok(());
         }
