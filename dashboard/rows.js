@@ -42,7 +42,11 @@ export function processView(page) {
     setAttribute(node, "aria-level", String(item.level));
     if (process !== item.process) {
       process = item.process;
-      setText(part.name, process.name);
+      const colon = process.name.lastIndexOf(":");
+      setText(part.name, process.name.slice(0, colon));
+      setText(part.number, process.name.slice(colon));
+      part.title.title = process.name;
+      part.title.ariaLabel = process.name;
       const words = command("restart", process.name);
       setAttribute(part.copy, "aria-label", `Copy: ${words}`);
       part.copy.title = `Copy: ${words} (c)`;

@@ -4,9 +4,12 @@
 const STATUS = "api/status";
 const EVENTS = "api/events";
 
-/// Milliseconds. A restarted supervisor is back within a second; a dead one is not hammered.
+/// Milliseconds. A supervisor that is being restarted is seen again as soon as it is back; a dead one is not
+/// hammered.
 const RETRY_FIRST = 400;
 const RETRY_MAX = 5000;
+/// So many times in a row it is tried again that soon.
+const RETRIES_SOON = 25;
 /// How long an event stream may take to say its first word.
 const OPEN_MAX = 5000;
 const FETCH_MAX = 5000;
@@ -126,7 +129,8 @@ export class Source {
 
   #lost() {
     this.#stop();
-    const wait = Math.min(RETRY_FIRST * 2 ** this.#failures, RETRY_MAX);
+    const later = Math.max(0, this.#failures - RETRIES_SOON);
+    const wait = Math.min(RETRY_FIRST * 2 ** later, RETRY_MAX);
     this.#failures += 1;
     this.#timer = setTimeout(() => this.retry(), wait);
     this.#to.lost(performance.now() + wait);

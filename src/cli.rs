@@ -9,10 +9,11 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::bench;
-use crate::command::Verbosity;
+use crate::command::{self, Verbosity};
 use crate::config::{self, Config};
 use crate::event_loop::{self, Outcome, Overrides, Settings};
 use crate::io::configuration::{Invalid, load};
@@ -106,9 +107,30 @@ fn whole_command() -> clap::Command {
     Cli::command().arg(commands::socket()).subcommands(commands::subcommands())
 }
 
+/// Clap suggests what is like a mistyped subcommand, even if it is nobody's business; what people bring
+/// along from elsewhere it does not know.
+fn with_better_suggestions(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand)
+        && let Some(ours) = command::translate(name)
+    {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![ours.to_owned()]));
+        return error;
+    }
+    let Some(ContextValue::Strings(mut names)) = error.remove(ContextKind::SuggestedSubcommand) else {
+        return error;
+    };
+    let command = whole_command();
+    names.retain(|name| command.find_subcommand(name).is_none_or(|found| !found.is_hide_set()));
+    if !names.is_empty() {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(names));
+    }
+    error
+}
+
 /// Does what the arguments of this process say.
 pub fn main() -> ExitCode {
-    let matches = whole_command().get_matches();
+    let command = whole_command();
+    let matches = command.try_get_matches().unwrap_or_else(|error| with_better_suggestions(error).exit());
     if let Some(config) = matches.get_one::<PathBuf>("config")
         && let Some(code) = commands::run(&matches, config)
     {

@@ -3,6 +3,8 @@
 //! Indexes are reused at once, so an event that was on its way when its subject went would reach
 //! the successor. The generation tells them apart (quinn and mio users keep the same pair).
 
+use std::fmt;
+
 use slab::Slab;
 
 /// Bits of a generation, so that a key fits into a poll token beside its kind. A stale key would have
@@ -34,7 +36,7 @@ impl Key {
 }
 
 /// Entries under generation-checked keys; insert, get and remove are O(1).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Slots<T> {
     slab: Slab<(u32, T)>,
     next_generation: u32,
@@ -98,6 +100,16 @@ impl<T> Slots<T> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.slab.is_empty()
+    }
+}
+
+/// Without the entries: which place is next decides more about what follows, and a slab does not show it.
+impl<T> fmt::Debug for Slots<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Slots { slab, next_generation } = self;
+        let mut shown = formatter.debug_struct("Slots");
+        shown.field("len", &slab.len()).field("vacant", &slab.vacant_key());
+        shown.field("next_generation", next_generation).finish()
     }
 }
 

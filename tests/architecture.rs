@@ -30,7 +30,15 @@ const ROOMS: &[Room] = &[
     },
     Room {
         path: "cli/commands.rs",
-        may_use: &["clap", "std", "crate::cli", "crate::client", "crate::command", "crate::io::console"],
+        may_use: &[
+            "clap",
+            "std",
+            "crate::cli",
+            "crate::client",
+            "crate::command",
+            "crate::io::console",
+            "crate::io::process",
+        ],
     },
     Room {
         path: "cli/words.rs",
@@ -57,7 +65,7 @@ const ROOMS: &[Room] = &[
     Room { path: "event_loop", may_use: &["mio", "log", "std", "crate"] },
     Room { path: "time.rs", may_use: PURE },
     Room { path: "signal.rs", may_use: PURE },
-    Room { path: "slots.rs", may_use: &["slab", "std::ops"] },
+    Room { path: "slots.rs", may_use: &["slab", "std::fmt", "std::ops"] },
     Room { path: "agenda.rs", may_use: &["crate::config", "std::collections", "std::time"] },
     Room { path: "timers.rs", may_use: &["crate::time", "std::collections", "std::time"] },
     Room {
@@ -118,6 +126,7 @@ const ROOMS: &[Room] = &[
             "crate::slots",
             "crate::time",
             "std::cmp",
+            "std::collections",
             "std::time",
             "std::iter",
         ],

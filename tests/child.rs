@@ -186,3 +186,75 @@ fn a_program_is_searched_in_its_own_path_and_a_relative_one_from_its_workingdir(
         wait_until("its output", || running.site.read(name) == "found\n");
     }
 }
+
+/// A script that says its own name and its number.
+fn tool(site: &Site, path: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::create_dir_all(site.path(path).parent().unwrap()).unwrap();
+    let path = site.write(path, "#!/bin/sh\necho \"$0 $TASKMASTER_PROCESS_NAME $V\"\n");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Instances that start together are prepared together.
+#[test]
+fn what_instances_that_start_together_execute_may_differ_by_their_number() {
+    let site = Site::new(
+        "  word: {cmd: './word{process_num}', numprocs: 3, stdout: out, starttime: 0, autorestart: never}
+  path: {cmd: tool, env: {PATH: '${HERE}/path{process_num}', V: 'v{process_num}'}, numprocs: 3, stdout: out, starttime: 0, autorestart: never}
+  place: {cmd: [./tool], workingdir: 'place{process_num}', numprocs: 3, stdout: out, starttime: 0, autorestart: never}
+  gap: {cmd: './word{process_num:01}', numprocs: 5, stdout: out, starttime: 0, restart_delay: 50ms, autorestart: never}",
+    );
+    for number in 0..3 {
+        tool(&site, &format!("word{number}"));
+        tool(&site, &format!("path{number}/tool"));
+        tool(&site, &format!("place{number}/tool"));
+    }
+    tool(&site, "word4");
+    let mut command = site.command();
+    let here = site.path("").canonicalize().unwrap();
+    command.env("HERE", &here);
+    let running = site.start(&mut command);
+    let own = |program: &str, file: &str, value: &str| {
+        let of_one = |number: u32| {
+            let number = number.to_string();
+            let [file, value] = [file, value].map(|text| text.replace('N', &number));
+            format!("{file} {program}:{number} {value}")
+        };
+        (0..3).map(of_one).collect::<Vec<_>>()
+    };
+    let here = here.display();
+    let mut expected = own("word", &format!("{here}/./wordN"), "");
+    expected.extend(own("path", &format!("{here}/pathN/tool"), "vN"));
+    expected.extend(own("place", &format!("{here}/placeN/./tool"), ""));
+    expected.extend(own("gap", &format!("{here}/./wordN"), ""));
+    expected.push(format!("{here}/./word4 gap:4 "));
+    expected.sort();
+    wait_until("all of their output", || {
+        let mut lines: Vec<String> = running.site.read("out").lines().map(str::to_owned).collect();
+        lines.sort();
+        lines == expected
+    });
+    let row = running.wait_for_state("gap:3", "FATAL");
+    assert_eq!(row["description"], "there is no program ./word3", "{row}");
+    running.stop();
+}
+
+#[test]
+fn a_program_that_is_put_before_another_in_the_path_is_found_by_the_next_start() {
+    let site = Site::new(
+        "  w: {cmd: tool, env: {PATH: '${HERE}/first:${HERE}/second'}, numprocs: 2, stdout: out, starttime: 0, autorestart: never}",
+    );
+    tool(&site, "second/tool");
+    let mut command = site.command();
+    command.env("HERE", site.path(""));
+    let running = site.start(&mut command);
+    let found = |place: &str| running.site.read("out").matches(&format!("/{place}/tool ")).count();
+    wait_until("the second one's output", || found("second") == 2);
+    tool(&running.site, "first/tool");
+    running.wait_for_state("w:1", "EXITED");
+    running.wait_for_state("w:0", "EXITED");
+    assert!(running.command("start w").0);
+    wait_until("the first one's output", || found("first") == 2);
+    assert_eq!(found("second"), 2);
+    running.stop();
+}

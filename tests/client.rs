@@ -5,7 +5,8 @@ mod harness;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Output, Stdio};
 
-use harness::{Running, Site, wait_until};
+use harness::{Running, Site, kill, wait_until};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 fn client(running: &Running, arguments: &[&str]) -> Output {
@@ -150,9 +151,33 @@ fn the_socket_may_be_named_before_the_command_and_after_it() {
     let socket = running.site.path("taskmaster.sock");
     let socket = socket.to_str().unwrap();
     running.site.write("config.yaml", "programs: {}\ntaskmaster: {socket: elsewhere.sock}\n");
-    assert_eq!(said(&client(&running, &["pid"])).0, 3, "nobody listens at the new one");
+    let (code, _, err) = said(&client(&running, &["pid"]));
+    assert_eq!(code, 3, "nobody listens at the new one");
+    let way = format!("(pid {}) was started; that is reached by --socket {socket}\n", running.pid());
+    assert!(err.starts_with("error: nobody listens at the `socket` of ") && err.ends_with(&way), "{err}");
+    let (_, _, err) = said(&client(&running, &["pid", "--socket", "wrong.sock"]));
+    assert!(err.starts_with("error: no supervisor is running: nobody listens at wrong.sock"), "{err}");
     for arguments in [["--socket", socket, "pid"], ["pid", "--socket", socket]] {
         let (code, out, err) = said(&client(&running, &arguments));
         assert_eq!((code, out.trim()), (0, running.pid().to_string().as_str()), "{arguments:?}: {err}");
     }
+}
+
+/// At the same socket it is refused; at another one nothing of the first is in its way.
+#[test]
+fn a_second_supervisor_at_another_socket_is_told_of_the_first() {
+    let running = supervise();
+    running.site.write(
+        "config.yaml",
+        "programs: {v: {cmd: sleep 1000}}\ntaskmaster: {socket: elsewhere.sock, http: 'off', logfile: second.log}\n",
+    );
+    let mut second = running.site.command().stderr(Stdio::piped()).spawn().unwrap();
+    let told = format!("another supervisor of this configuration lives (pid {})", running.pid());
+    wait_until("the warning", || running.site.read("second.log").contains(&told));
+    kill(second.id(), Signal::SIGTERM);
+    let mut said = String::new();
+    second.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.contains(&format!("WARNING: {told}")), "{said}");
+    assert!(second.wait().unwrap().success());
+    running.stop();
 }

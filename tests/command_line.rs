@@ -26,6 +26,19 @@ fn help_and_version_are_answers() {
     assert_eq!(String::from_utf8_lossy(&ended(&site, &["--version"]).stdout), version);
 }
 
+#[test]
+fn what_is_suggested_for_a_mistyped_command_is_meant_for_people() {
+    let site = site();
+    let told = |word: &str| String::from_utf8(ended(&site, &[word]).stderr).unwrap();
+    assert!(told("statsu").contains("'status'"), "{}", told("statsu"));
+    for word in ["foo", "complete-word", "floor-of-bnch"] {
+        let told = told(word);
+        assert!(!told.contains("complete-words") && !told.contains("floor-of-bench"), "{told}");
+    }
+    assert!(!told("floor-of-bnch").contains("similar"));
+    assert!(told("update").contains("'reload'"), "supervisorctl's: {}", told("update"));
+}
+
 /// They are scripts: the shell itself says whether they are right.
 #[test]
 fn completions_are_what_the_shells_understand() {

@@ -34,6 +34,25 @@ fn answers_are_the_lines_that_the_contract_names() {
 }
 
 #[test]
+fn a_program_without_instances_is_no_mistake_and_no_silence() {
+    let site = Site::new("  none: {cmd: x, numprocs: 0}\n  w: {cmd: sleep 1000, starttime: 0}");
+    let mut console = Console::open(site);
+    console.running.wait_for_state("w:0", "RUNNING");
+    let told = "none: no instances (numprocs 0)";
+    let commands = ["start", "stop", "restart", "restart --rolling", "signal HUP", "status", "why", "tail"];
+    for command in commands.map(|command| format!("{command} none")) {
+        assert_eq!(console.ask(&command), [told], "{command}");
+        assert_eq!(console.running.command(&command), (true, vec![told.to_owned()]), "{command}");
+    }
+    assert_eq!(console.ask("tail -f none"), [told]);
+    assert_eq!(console.ask("status none w").len(), 3);
+    assert_eq!(console.ask("status w").len(), 2);
+    assert_eq!(console.running.command("pid none"), (true, vec![]), "its output is for scripts");
+    console.ask("scale w 0");
+    assert_eq!(console.ask("start w"), ["w: no instances (numprocs 0)"]);
+}
+
+#[test]
 fn status_is_a_table_with_a_line_for_each_instance() {
     let mut console = settled();
     let table = console.ask("status");

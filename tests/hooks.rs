@@ -204,7 +204,7 @@ fn a_url_that_never_answers_costs_a_moment_on_the_way_out_at_most() {
     running.signal(Signal::SIGTERM);
     assert!(running.wait().success());
     let log = running.log();
-    assert!(log.contains("1 hooks have not ended within 5 s and are not waited for"), "{log}");
+    assert!(log.contains("1 hook has not ended within 5 s and is not waited for"), "{log}");
 }
 
 #[test]
@@ -240,6 +240,19 @@ fn a_reload_changes_who_is_told() {
     wait_until("the reload", || running.log().contains("reload: ~ taskmaster: on_event (in place)"));
     assert!(!running.command("start w").0);
     wait_for_told(&running, "fatal w:0 FATAL 1 w:0 (exited too quickly (exit code 1))");
+    running.stop();
+}
+
+/// What a check prints is its own, whatever it looks like.
+#[test]
+fn what_a_hook_is_told_is_taken_as_it_is() {
+    let running = site(
+        "  w: {cmd: sleep 1000, starttime: 0, liveness: {exec: [sh, -c, 'printf \"%s%s\" \"{program\" \"_name} {process\" \"_num:03}\"; exit 1'], interval: 50ms, retries: 1, timeout: 10}}",
+        &noting("[exited]"),
+    )
+    .supervise();
+    let line = wait_for("the event", || told(&running).into_iter().next());
+    assert!(line.ends_with("exit code 1: {program_name} {process_num:03})"), "{line}");
     running.stop();
 }
 

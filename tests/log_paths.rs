@@ -188,8 +188,29 @@ fn as_root_a_log_directory_that_others_can_change_is_a_warning_of_check_and_of_t
         let told = check();
         assert_eq!(told.matches(&format!("open can be changed by {who}, and logs are")).count(), 1, "{told}");
     }
+    let mode = |name: &str, mode| {
+        std::fs::set_permissions(site.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    // Whoever can replace the directory leads the logs elsewhere; where it is sticky, he cannot.
+    site.configure("  w: {cmd: sleep 1000, stdout: open/own/w.log, stderr: open/own/new/w.err}", "");
+    std::fs::create_dir(site.path("open/own")).unwrap();
+    mode("open/own", 0o755);
+    mode("open", 0o777);
+    let told = check();
+    assert_eq!(told.matches("can be changed by").count(), 1, "{told}");
+    assert!(
+        told.contains("above a log directory, ") && told.contains("/open can be changed by every"),
+        "{told}"
+    );
+    mode("open", 0o1777);
+    assert!(!check().contains("can be changed by"));
+    mode("open", 0o755);
+    std::os::unix::fs::chown(site.path("open"), Some(4711), None).unwrap();
+    assert!(check().contains("/open can be changed by its owner, who is not root, and logs"));
+    std::os::unix::fs::chown(site.path("open"), Some(0), None).unwrap();
+    mode("open/own", 0o770);
     let running = site.supervise();
-    assert!(running.log().contains("open can be changed by its group"));
+    assert!(running.log().contains("/open/own can be changed by its group"));
     running.stop();
 }
 

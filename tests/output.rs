@@ -257,3 +257,46 @@ fn a_line_that_a_kill_has_cut_is_ended_before_the_next_process_writes() {
     }
     running.stop();
 }
+
+/// A prompt is seen at once while its program is the only one that writes to the file. Who joins it waits for the
+/// end of that line, but not for long.
+#[test]
+fn half_a_line_of_a_sole_writer_is_seen_at_once_and_holds_nobody_up_for_long() {
+    let site = Site::new(
+        "  a: {cmd: [sh, -c, 'printf prompt; until [ -e go ]; do sleep 0.02; done; echo answer; exec sleep 1000'], stdout: out, starttime: 0}\n  b: {cmd: [sh, -c, 'echo line; exec sleep 1000'], stdout: ./out, autostart: false, starttime: 0}",
+    );
+    let mut console = harness::Console::open(site);
+    wait_until("the prompt", || console.running.site.read("out") == "prompt");
+    assert_eq!(console.ask("start b"), ["b:0: started"]);
+    wait_until("the line of the other one", || console.running.site.read("out") == "prompt\nline\n");
+    console.running.site.write("go", "");
+    wait_until("the rest", || console.running.site.read("out") == "prompt\nline\nanswer\n");
+}
+
+/// Whoever follows a log hears of what another program writes there under another name of the same file.
+#[test]
+fn who_follows_a_log_is_told_by_whatever_name_others_know_it() {
+    let site = Site::new(
+        "  a: {cmd: sleep 1000, stdout: sub/../out, starttime: 0}\n  b: {cmd: [sh, -c, 'until [ -e go ]; do sleep 0.02; done; echo line; exec sleep 1000'], stdout: out, starttime: 0}",
+    );
+    std::fs::create_dir(site.path("sub")).unwrap();
+    let running = site.supervise();
+    wait_until("both to run", || running.status()["counts"]["RUNNING"] == 2);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_taskmaster"));
+    command.current_dir(running.site.path("")).args(["tail", "-f", "-n", "5", "b"]);
+    let mut tail = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut output = std::io::BufReader::new(tail.stdout.take().unwrap());
+    // It is followed for sure when what stood there before has been told.
+    std::fs::OpenOptions::new()
+        .append(true)
+        .open(running.site.path("out"))
+        .and_then(|mut file| std::io::Write::write_all(&mut file, b""))
+        .unwrap();
+    running.site.write("go", "");
+    let mut text = String::new();
+    std::io::BufRead::read_line(&mut output, &mut text).unwrap();
+    assert_eq!(text, "line\n");
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+    running.stop();
+}

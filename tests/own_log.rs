@@ -76,6 +76,11 @@ fn a_log_that_cannot_be_opened_is_a_runtime_failure() {
     site.write("logs", "a file in the way");
     let output = site.command().output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("logs/taskmaster.log"));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        told.starts_with("taskmaster: cannot open the supervisor's own log ")
+            && told.contains("logs/taskmaster.log: "),
+        "{told}"
+    );
     assert_eq!(harness::marked(&site.mark), Vec::<u32>::new());
 }

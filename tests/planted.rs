@@ -1,6 +1,6 @@
-//! The bugs that `scripts/mutants` and `scripts/chaos-mutants` plant fit the sources as they are now: what
-//! each replaces stands there exactly once. The scripts take minutes; this notices in a second that the
-//! sources have moved on.
+//! The bugs that `scripts/mutants`, `scripts/chaos-mutants` and `scripts/pipe-mutants` plant fit the sources as
+//! they are now: what each replaces stands there exactly once. The scripts take minutes; this notices in a second
+//! that the sources have moved on.
 
 use std::fs;
 use std::path::Path;
@@ -33,7 +33,8 @@ fn each_planted_bug_fits_the_sources() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut seen = 0;
     let mut wrong = Vec::new();
-    let directories = ["tests/mutants", "tests/chaos/mutants"].map(|it| fs::read_dir(root.join(it)).unwrap());
+    let directories = ["tests/mutants", "tests/chaos/mutants", "tests/pipes/mutants"];
+    let directories = directories.map(|it| fs::read_dir(root.join(it)).unwrap());
     for entry in directories.into_iter().flatten() {
         let path = entry.unwrap().path();
         let mutant = fs::read_to_string(&path).unwrap();

@@ -2,7 +2,7 @@
 
 mod harness;
 
-use harness::{Console, Running, Site, Terminal, wait_until};
+use harness::{Console, EventReader, Running, SentEvent, Site, Terminal, wait_until};
 
 fn pids(running: &Running, count: u32) -> Vec<Option<u32>> {
     (0..count).map(|number| running.pid_of(&format!("w:{number}"))).collect()
@@ -127,5 +127,42 @@ fn ctrl_c_leaves_the_wait_and_the_roll_goes_on_until_it_fails() {
     terminal.expect("ERROR rolling restart stopped: w:1 failed: ");
     terminal.expect("(done: restart --rolling w)");
     assert_eq!(pids(&running, 4)[2..], before[2..]);
+    running.stop();
+}
+
+/// Nothing else happens to w:1, so that both must be told for their own sake.
+#[test]
+fn whoever_waits_for_his_turn_is_shown_as_one_who_does_and_then_no_more() {
+    let site = Site::new(
+        "  w: {cmd: sleep 1000, numprocs: 3, starttime: 0, readiness: {exec: [test, -e, 'ready-{process_num}'], interval: 50ms}}",
+    );
+    site.write("ready-0", "");
+    site.write("ready-1", "");
+    let running = site.supervise();
+    let description = |name: &str| running.process(name)["description"].as_str().unwrap().to_owned();
+    wait_until("two to be ready", || ["w:0", "w:1"].iter().all(|name| description(name).is_empty()));
+    running.command("stop w:2");
+    let mut reader = EventReader::open(running.site.port, "/api/events", "");
+    reader.next().unwrap();
+    let waits = "waits for its turn in a rolling restart";
+    let is_shown =
+        |event: &SentEvent, text: &str| event.row("w:1").is_some_and(|row| row["description"] == text);
+    let before = running.pid_of("w:1");
+    std::thread::scope(|scope| {
+        // What is down comes first.
+        let client = scope.spawn(|| running.command("restart --rolling w"));
+        reader.wait_for("w:1 to wait", |event| is_shown(event, waits));
+        wait_until("w:2 to be looked at", || description("w:2").contains("not ready: exit code 1"));
+        assert_eq!([description("w:0"), description("w:1")], [waits, waits]);
+        assert!(running.command("status w:1").1[1].ends_with(waits));
+        let (_, why) = running.command("why w:1");
+        assert!(why[0].ends_with(&format!("; it {waits}")), "{why:?}");
+        running.command("stop w:0");
+        assert!(!description("w:0").contains(waits));
+        harness::kill(running.pid_of("w:2").unwrap(), nix::sys::signal::Signal::SIGKILL);
+        reader.wait_for("that w:1 waits no more", |event| is_shown(event, ""));
+        assert!(!client.join().unwrap().0);
+    });
+    assert_eq!(running.pid_of("w:1"), before);
     running.stop();
 }

@@ -107,7 +107,7 @@ fn a_console_is_told_of_it_in_two_lines() {
 fn hooks_are_told_of_it_as_a_whole() {
     let programs = "  w: {cmd: sleep 1000, starttime: 0, numprocs: 20}";
     let site = Site::new(programs);
-    let tell = "[sh, -c, 'echo \"$TASKMASTER_EVENT:$TASKMASTER_EVENT_REASON\" >> told; echo \"$TASKMASTER_EVENT_JSON\" >> json']";
+    let tell = "[sh, -c, 'echo \"<$TASKMASTER_PROGRAM_NAME$TASKMASTER_PROCESS_NUM$TASKMASTER_PROCESS_NAME>\" >> names; echo \"$TASKMASTER_EVENT:$TASKMASTER_EVENT_REASON\" >> told; echo \"$TASKMASTER_EVENT_JSON\" >> json']";
     site.configure(
         programs,
         &format!("  restart_storm: {{rate: 10, burst: 5}}\n  on_event: [{{events: [storm, storm_over], exec: {tell}}}]"),
@@ -124,6 +124,7 @@ fn hooks_are_told_of_it_as_a_whole() {
     assert!(begin.starts_with("restart storm: ") && begin.contains(" restarts in "), "{begin}");
     assert!(begin.ends_with("; further ones are paced to 10 a second (restart_storm)"), "{begin}");
     assert!(end.starts_with("restart storm is over: "), "{end}");
+    assert_eq!(supervisor.site.read("names"), "<>\n<>\n", "it is of no single instance");
     let json = supervisor.site.read("json");
     let mut documents = json.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let json = documents.find(|json| json["event"] == "storm").unwrap();

@@ -78,6 +78,19 @@ fn every_state_has_its_sentence() {
     assert_eq!(console.ask("why nobody"), ["ERROR nobody: no such program"]);
 }
 
+#[test]
+fn what_ends_well_but_too_early_is_told_of_oneshots() {
+    let mut console = Console::open(Site::new(
+        "  ok: {cmd: 'true', startretries: 0}\n  bad: {cmd: 'false', startretries: 0}\n  done: {cmd: 'true', type: oneshot}",
+    ));
+    console.running.wait_for_state("ok:0", "FATAL");
+    console.running.wait_for_state("bad:0", "FATAL");
+    console.running.wait_for_state("done:0", "EXITED");
+    let mut has_hint =
+        |target| ask(&mut console, target)[0].contains("; what is meant to end takes `type: oneshot`");
+    assert_eq!(["ok", "bad", "done"].map(&mut has_hint), [true, false, false]);
+}
+
 /// One try is not a row of them.
 #[test]
 fn a_start_that_is_given_up_says_how_many_tries_it_had() {

@@ -14,6 +14,7 @@ use crate::client::{self, Done, Failure};
 use crate::command::table::{self, ROWS, Row, TARGETS};
 use crate::command::{self, Query};
 use crate::io::console::ColorChoice;
+use crate::io::process;
 
 /// No supervisor is running.
 const NOT_RUNNING: u8 = 3;
@@ -113,7 +114,9 @@ pub(super) fn run(matches: &ArgMatches, config: &Path) -> Option<ExitCode> {
         let lines = row.map_or_else(table::help, Row::help);
         return Some(super::write((lines.join("\n") + "\n").as_bytes()));
     }
-    let socket = match matches.get_one::<PathBuf>("socket").cloned().or_else(|| socket_of(config)) {
+    let named = matches.get_one::<PathBuf>("socket").cloned();
+    let is_named = named.is_some();
+    let socket = match named.or_else(|| socket_of(config)) {
         Some(socket) => socket,
         None if query == Some(Query::Version) => {
             return Some(conclude(Err(Failure::NotRunning(String::new())), true));
@@ -144,6 +147,9 @@ pub(super) fn run(matches: &ArgMatches, config: &Path) -> Option<ExitCode> {
     match answer {
         Ok(Done { ok: true }) if has_changes && name == "plan" && matches.get_flag("exit-code") => {
             Some(ExitCode::from(CHANGES))
+        }
+        Err(Failure::NotRunning(why)) if !is_named && query != Some(Query::Version) => {
+            Some(conclude(Err(Failure::NotRunning(elsewhere(config).unwrap_or(why))), false))
         }
         answer => Some(conclude(answer, query == Some(Query::Version))),
     }
@@ -182,6 +188,18 @@ fn socket_of(config: &Path) -> Option<PathBuf> {
         Ok(config) => Some(config.supervisor.socket),
         Err(_) => Some(config.canonicalize().ok()?.parent()?.join("taskmaster.sock")),
     }
+}
+
+/// Nobody listens where the configuration says, but its supervisor lives: where it can be found.
+fn elsewhere(config: &Path) -> Option<String> {
+    let (pid, socket) = process::listening(config)?;
+    let text = format!(
+        "nobody listens at the `socket` of {}, which was another one when its supervisor (pid {pid}) was started; \
+         that is reached by --socket {}",
+        config.display(),
+        socket.display()
+    );
+    Some(text.replace(char::is_control, "\u{fffd}"))
 }
 
 fn json(socket: &Path, patience: Option<Duration>) -> Result<Done, Failure> {

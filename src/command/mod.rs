@@ -3,12 +3,14 @@
 
 mod complete;
 mod flags;
+mod foreign;
 mod parse;
 pub mod table;
 mod target;
 
 pub use complete::{Completion, Names, complete};
 pub use flags::Flag;
+pub(crate) use foreign::translate;
 pub(crate) use parse::nearest;
 pub use parse::{LINE_BYTES_MAX, ParseError, parse};
 pub use target::{Share, Target};

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::flags::{self, Given};
+use super::foreign::translate;
 use super::table::{self, ROWS, Row, Verb};
 use super::{Command, Order, Query, Tail, Target, Verbosity};
 use crate::signal::Signal;
@@ -170,7 +171,11 @@ fn usage(row: &Row) -> ParseError {
 fn unknown(name: &str) -> ParseError {
     let names = ROWS.iter().flat_map(|row| row.names.iter().copied());
     let shown = name.escape_debug();
-    ParseError(format!("{shown}: unknown command{}; try 'help'", nearest(name, names)))
+    let hint = match translate(name) {
+        Some(ours) => format!(" (that is '{ours}' here)"),
+        None => nearest(name, names),
+    };
+    ParseError(format!("{shown}: unknown command{hint}; try 'help'"))
 }
 
 /// ` (did you mean 'x'?)`, when one of the names is close.
@@ -215,6 +220,7 @@ mod tests {
     fn mistakes_are_named() {
         assert_eq!(error("statsu"), "statsu: unknown command (did you mean 'status'?); try 'help'");
         assert_eq!(error("\u{1b}[2J"), "\\u{1b}[2J: unknown command; try 'help'");
+        assert_eq!(error("update"), "update: unknown command (that is 'reload' here); try 'help'");
         assert_eq!(error("start"), "usage: start TARGET...");
         assert_eq!(error("exit now"), "usage: exit");
         assert_eq!(error("status --columns=0"), "status: --columns takes a number from 2 to 1000");

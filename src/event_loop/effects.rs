@@ -7,6 +7,7 @@ use super::{BATCH_TIME, EventLoop, Outcome};
 use crate::command::RequestId;
 use crate::config::{Output, ProgramSpec, Rotation, Template};
 use crate::io::output::{LogRules, Stream, Voice};
+use crate::io::process::Whose;
 use crate::lines::Style;
 use crate::slots::Key;
 use crate::supervisor::{Action, Ending, Event, Program, Spawn, State};
@@ -49,6 +50,10 @@ impl EventLoop {
                     self.note_for_hooks(instance, to);
                 }
                 Action::Note { text, subject } => self.note(&text, subject),
+                Action::Turn { instance } => {
+                    self.documents.outdate();
+                    self.watchers.note(self.now, instance);
+                }
                 Action::Health { instance } => self.note_health(instance),
                 Action::Quit { abandoned: 0 } if self.supervisor.failure().is_some() => {
                     self.outcome = Some(Outcome::Failed);
@@ -110,7 +115,7 @@ impl EventLoop {
     fn spawn(&mut self, spawn: &Spawn) -> Result<u32, String> {
         let Spawn { run, program, number } = spawn;
         let streams = self.open_streams(program, *number)?;
-        let spawned = match self.launcher.spawn(program, *number, *run) {
+        let spawned = match self.launcher.spawn(program, Whose::instance(*number, *run)) {
             Ok(spawned) => spawned,
             Err(reason) => {
                 self.close_streams(streams);

@@ -178,7 +178,10 @@ impl EventLoop {
         };
         self.watchers.readers.push(connection);
         self.watchers.sample_at.get_or_insert(self.now + SAMPLE_EVERY);
-        self.with_http(|http, registry, now| http.push(registry, now, connection, first));
+        self.with_http(|http, registry, now| {
+            http.push(registry, now, connection, sse::RETRY.into());
+            http.push(registry, now, connection, first);
+        });
     }
 
     /// The whole document as an event. It is as of the latest change that was told: what is dirty now

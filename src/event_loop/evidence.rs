@@ -79,7 +79,8 @@ impl EventLoop {
     pub(super) fn why(&mut self, targets: &[Target]) -> Vec<String> {
         self.look_for_leftovers();
         let (keys, errors) = self.supervisor.resolve(targets);
-        keys.into_iter().flat_map(|key| self.why_of(key)).chain(errors).collect()
+        let remarks = self.supervisor.without_instances(targets);
+        keys.into_iter().flat_map(|key| self.why_of(key)).chain(errors).chain(remarks).collect()
     }
 
     /// The same about one instance.

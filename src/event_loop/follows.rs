@@ -49,6 +49,7 @@ impl EventLoop {
     /// Begins to follow what `tail` names; what cannot be followed is said first.
     pub(super) fn follow(&mut self, tail: &Tail, reader: Reader) {
         let (mut logs, mut errors) = self.logs_of(tail);
+        errors.extend(self.supervisor.without_instances(&tail.targets));
         if logs.len() > FILES_MAX {
             errors.push(format!("ERROR only {FILES_MAX} of {} logs are followed", logs.len()));
             logs.truncate(FILES_MAX);

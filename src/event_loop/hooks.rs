@@ -3,7 +3,7 @@
 use super::EventLoop;
 use crate::config::HookEvent;
 use crate::io::clock::wall_time;
-use crate::io::process::Helper;
+use crate::io::process::{Helper, Whose};
 use crate::slots::Key;
 use crate::supervisor::{ExitStatus, Run, State, is_expected};
 use crate::view::{self, Happening, Whom};
@@ -102,16 +102,12 @@ impl EventLoop {
         self.hooks.fire(self.poll.registry(), self.now);
         while let Some(command) = self.hooks.poll_command() {
             let key = command.key;
-            match self.launcher.spawn(&command.program, command.number, command.run) {
+            let whose = Whose { instance: command.instance, told: &command.told };
+            match self.launcher.spawn(&command.program, whose) {
                 Ok(spawned) => {
                     self.processes.insert_helper(spawned.pid, Helper::Hook(key));
-                    let stream = self.pipes.open_nowhere(true);
                     let reader = spawned.streams.stdout;
-                    // Whose instance it is counts for what is logged, and nothing of this is.
-                    let output = reader.map(|reader| {
-                        let instance = command.run.instance;
-                        self.pipes.add(self.poll.registry(), reader, stream, instance)
-                    });
+                    let output = reader.map(|reader| self.pipes.add_unlogged(self.poll.registry(), reader));
                     self.hooks.started(key, spawned.pid, output);
                 }
                 Err(reason) => self.hooks.not_started(self.poll.registry(), key, reason),

@@ -195,6 +195,7 @@ impl EventLoop {
     pub(super) fn tail(&self, tail: &Tail) -> (Vec<String>, bool) {
         let (logs, mut lines) = self.logs_of(tail);
         let mut ok = lines.is_empty();
+        lines.extend(self.supervisor.without_instances(&tail.targets));
         let is_prefixed = logs.len() > 1;
         for (name, path) in logs {
             match tail::last_lines(&path, tail.lines) {

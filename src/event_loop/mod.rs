@@ -229,6 +229,7 @@ impl EventLoop {
         loop {
             self.send_waiting();
             self.pull_spawns();
+            self.launcher.end_batch();
             if let Some(outcome) = self.outcome
                 && self.hooks.are_over(self.now)
             {

@@ -2,7 +2,7 @@
 
 use super::EventLoop;
 use crate::config::ProgramSpec;
-use crate::io::process::Helper;
+use crate::io::process::{Helper, Whose};
 use crate::slots::Key;
 use crate::supervisor::{Event, Probe, Run, State};
 
@@ -84,7 +84,7 @@ impl EventLoop {
     pub(super) fn serve_probes(&mut self) {
         self.prober.fire(self.poll.registry(), self.now);
         while let Some(check) = self.prober.poll_command() {
-            match self.launcher.spawn(&check.program, check.number, check.run) {
+            match self.launcher.spawn(&check.program, Whose::instance(check.number, check.run)) {
                 Ok(spawned) => {
                     self.processes.insert_helper(spawned.pid, Helper::Check(check.key));
                     self.prober.started(check.key, spawned.pid, spawned.streams.stdout);

@@ -1,7 +1,7 @@
 //! What processes leave behind: groups and strays of runs that ended, survivors of former supervisors.
 
 use super::EventLoop;
-use crate::io::process::{Left, RunIds, survivors};
+use crate::io::process::{Left, Others, RunIds, other_supervisors};
 use crate::supervisor::Event;
 
 /// Survivors that are named; a crowd of them is counted.
@@ -43,7 +43,13 @@ impl EventLoop {
     /// Says who outlived a former supervisor. They are not ours any more: whoever wants them gone can
     /// end them by the pids.
     pub(super) fn tell_of_survivors(&mut self) {
-        let survivors = survivors(&RunIds::new(&self.config_name));
+        let Others { survivors, living } = other_supervisors(&RunIds::new(&self.config_name));
+        // At the same socket it would have been noticed before.
+        if let Some(pid) = living {
+            self.warn(&format!(
+                "WARNING: another supervisor of this configuration lives (pid {pid}), at another `socket`"
+            ));
+        }
         if survivors.is_empty() {
             return;
         }
@@ -56,7 +62,11 @@ impl EventLoop {
         let text = format!(
             "WARNING: processes of a former run, whose supervisor was killed, live on and are left alone: {names}"
         );
+        self.warn(&text);
+    }
+
+    fn warn(&mut self, text: &str) {
         log::warn!("{text}");
-        self.console.warn(&text);
+        self.console.warn(text);
     }
 }

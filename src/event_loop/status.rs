@@ -14,10 +14,10 @@ enum Selection {
 impl EventLoop {
     /// One line for each instance, always: what a script reads.
     pub(super) fn status(&mut self, targets: &[Target]) -> Vec<String> {
-        let (selection, errors) = self.select(targets);
+        let (selection, remarks) = self.select(targets);
         let snapshot = self.snapshot_selected(&selection);
         let mut lines = snapshot.as_ref().map_or_else(Vec::new, view::table::render);
-        lines.extend(errors);
+        lines.extend(remarks);
         lines
     }
 
@@ -27,7 +27,8 @@ impl EventLoop {
             let (name, count) = (&program.spec().name, program.spec().numprocs);
             let is_shown = shown.programs.iter().any(|rows| rows.name == *name);
             let from = program.scaled_from().filter(|_| is_shown)?;
-            Some(format!("{name}: scaled to {count} instances; the configuration says {from}"))
+            let instances = if count == 1 { "1 instance" } else { &format!("{count} instances") };
+            Some(format!("{name}: scaled to {instances}; the configuration says {from}"))
         });
         scaled.collect()
     }
@@ -36,7 +37,7 @@ impl EventLoop {
     /// instance.
     pub(super) fn overview(&mut self, targets: &[Target], columns: usize) -> Vec<Line> {
         let folds = !targets.iter().any(Target::has_number);
-        let (selection, errors) = self.select(targets);
+        let (selection, remarks) = self.select(targets);
         match &selection {
             Selection::All => self.refresh_usages(),
             Selection::These(keys) => self.refresh_usages_of(keys),
@@ -47,24 +48,31 @@ impl EventLoop {
             .map_or_else(Vec::new, |snapshot| view::overview::render(snapshot, columns, folds));
         let drift = snapshot.iter().flat_map(|snapshot| self.drift(snapshot));
         lines.extend(drift.map(Line::plain));
-        lines.extend(errors.into_iter().map(Line::plain));
+        lines.extend(remarks.into_iter().map(Line::plain));
         lines
     }
 
-    /// What the targets mean, and what is wrong with them.
+    /// What the targets mean, and what is to be said of them: what is wrong, and that there is nothing.
     fn select(&self, targets: &[Target]) -> (Selection, Vec<String>) {
         if targets.is_empty() {
             return (Selection::All, Vec::new());
         }
-        let (keys, errors) = self.supervisor.resolve(targets);
-        (Selection::These(keys), errors)
+        let (keys, mut remarks) = self.supervisor.resolve(targets);
+        remarks.extend(self.supervisor.without_instances(targets));
+        (Selection::These(keys), remarks)
     }
 
     /// The rows, if anything is to be shown.
     fn snapshot_selected(&mut self, selection: &Selection) -> Option<Snapshot> {
         match selection {
             Selection::All => Some(self.snapshot()),
-            Selection::These(keys) => (!keys.is_empty()).then(|| self.snapshot_of(keys)),
+            Selection::These(keys) if keys.is_empty() => None,
+            Selection::These(keys) => {
+                let mut snapshot = self.snapshot_of(keys);
+                // Of programs without instances it is said where they are meant.
+                snapshot.programs.retain(|program| !program.processes.is_empty());
+                Some(snapshot)
+            }
         }
     }
 

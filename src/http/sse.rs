@@ -1,5 +1,9 @@
 //! Server-sent events (the HTML standard, section 9.2), as bytes.
 
+/// The first words of a stream: a reader that has lost it is to come back after a second, where browsers
+/// would wait for three to five. Belongs to no event, and ends none.
+pub const RETRY: &[u8] = b"retry: 1000\n";
+
 /// One event. Line ends in `data` become several data lines, as the format wants it.
 pub fn event(name: &str, id: Option<&str>, data: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(data.len() + 64);

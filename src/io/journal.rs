@@ -37,7 +37,11 @@ impl Journal {
     /// Opens the file and makes it the destination of all logging, in UTC (RFC 3339).
     pub(crate) fn install(path: &Path, rotation: Rotation, level: LevelFilter) -> io::Result<Journal> {
         let inner = Inner {
-            log_file: LogFile::open(path, rotation)?,
+            log_file: LogFile::open(path, rotation).map_err(|error| {
+                let text =
+                    format!("cannot open the supervisor's own log {error}; `logfile` says where it is");
+                io::Error::new(error.kind(), text)
+            })?,
             pending: Vec::new(),
             is_well: true,
             lost: None,

@@ -25,6 +25,11 @@ impl FileId {
     fn of(found: &Metadata) -> FileId {
         FileId { device: found.dev(), inode: found.ino() }
     }
+
+    /// Of what a path leads to, if it leads anywhere.
+    pub(crate) fn at(path: &Path) -> Option<FileId> {
+        fs::metadata(path).ok().map(|found| FileId::of(&found))
+    }
 }
 
 /// Part of the data could not be written.
@@ -110,7 +115,13 @@ impl LogFile {
     }
 
     /// The line that has not ended, if there is one, for whoever opens the file again.
-    pub(crate) fn unfinished_line(&self) -> Option<UnfinishedLine> {
+    pub(crate) fn unfinished_line(&mut self) -> Option<UnfinishedLine> {
+        if self.is_within_line()
+            && let Ok(found) = self.file.metadata()
+            && found.len() < self.end
+        {
+            self.measure(&found);
+        }
         let line = UnfinishedLine { end: self.end, bytes: self.line_bytes };
         (self.is_regular && self.is_within_line()).then_some(line)
     }
@@ -142,8 +153,8 @@ impl LogFile {
 
     fn measure(&mut self, found: &Metadata) {
         if found.len() < self.end {
-            // Somebody has emptied it, and the line that had begun with it.
-            self.line_bytes = 0;
+            // Somebody has emptied it, and the line that had begun with it; but not what was written since.
+            self.line_bytes = self.line_bytes.min(found.len());
         }
         self.end = found.len();
         self.size = self.size.min(found.len());
@@ -175,6 +186,17 @@ impl LogFile {
         }
     }
 
+    /// This file takes no more of a line that has begun in it. If the path leads to another one, the line goes
+    /// on there: a file that was removed to make room has to be let go. Whether it does.
+    pub(crate) fn give_up_line(&mut self) -> bool {
+        if self.successor.is_none() {
+            return false;
+        }
+        self.line_bytes = 0;
+        self.turn_to_successor();
+        true
+    }
+
     /// Whether another file may go on from here.
     fn may_cut(&self) -> bool {
         self.line_bytes == 0 || self.line_bytes >= LINE_BYTES_MAX
@@ -201,7 +223,14 @@ impl LogFile {
                 .map_err(|(written, error)| Unwritten { bytes: data.len() - written, error })?;
             data = rest;
         }
+        self.turn_to_successor();
         Ok(())
+    }
+
+    /// How much of `data` goes into the present file, if the path leads to another one by now.
+    pub(crate) fn until_switch(&self, data: &[u8]) -> usize {
+        let line_end = || data.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+        self.successor.as_ref().and_then(|_| line_end()).unwrap_or(data.len())
     }
 
     /// Takes the last line back out of the file, if its end has not been written and nobody else has
@@ -410,6 +439,23 @@ mod tests {
         log.append(b"third\n").unwrap();
         assert_eq!(read(&path), "third\n");
         assert!(!directory.path().join("a.log.1").exists());
+    }
+
+    #[test]
+    fn a_line_that_was_begun_after_the_file_was_emptied_is_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.log");
+        let mut log = rotating(&path, 0, 0);
+        log.append(b"first\nbegun").unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        log.look().unwrap();
+        assert!(!log.is_within_line());
+        log.append(b"second\n").unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        log.append(b"be").unwrap();
+        log.look().unwrap();
+        assert!(log.is_within_line());
+        assert_eq!(log.take_back_line(), 2);
     }
 
     #[test]

@@ -14,6 +14,9 @@ use nix::unistd::{AccessFlags, Uid, access};
 use super::program_path::find_program;
 use crate::config::{Config, HookAction, Output, ProgramSpec, Rotation};
 
+/// Whoever has no name in a user namespace (/proc/sys/kernel/overflowuid).
+const OVERFLOW_UID: u32 = 65534;
+
 /// Everything worth a warning, one line each.
 pub(crate) fn inspect(config: &Config, file: &Path) -> Vec<String> {
     let mut warnings: Vec<String> = Vec::new();
@@ -173,8 +176,8 @@ fn writable_by_others(file: &Path) -> Option<String> {
     })
 }
 
-/// Directories in which others could put links in the way of logs that are written as root. Each once,
-/// whoever logs there.
+/// Directories in which others could put links in the way of logs that are written as root: those of the
+/// logs, and those above. Each once, whoever logs there.
 fn log_directories_of_others(config: &Config) -> Vec<String> {
     if !Uid::effective().is_root() {
         return Vec::new();
@@ -189,19 +192,38 @@ fn log_directories_of_others(config: &Config) -> Vec<String> {
     for path in paths.chain([config.supervisor.logfile.clone()]) {
         // What does not exist is made, and made for us alone.
         let directory = path.ancestors().skip(1).find(|it| it.is_dir());
-        let Some(directory) = directory.filter(|it| seen.insert(it.to_path_buf())) else { continue };
-        let Ok(found) = fs::metadata(directory) else { continue };
-        let who = match (found.uid(), found.mode()) {
-            (_, mode) if mode & 0o002 != 0 => "everybody",
-            (_, mode) if mode & 0o020 != 0 => "its group",
-            (uid, _) if uid != 0 => "its owner, who is not root,",
-            _ => continue,
+        let Some(directory) = directory.and_then(|it| fs::canonicalize(it).ok()) else { continue };
+        let Some((loose, who)) = directory.ancestors().find_map(|it| Some((it, who_else(it, &directory)?)))
+        else {
+            continue;
         };
-        let shown = directory.display();
-        warnings
-            .push(format!("the log directory {shown} can be changed by {who}, and logs are written as root"));
+        if seen.insert(loose.to_path_buf()) {
+            let what = if loose == directory { "the log directory" } else { "above a log directory," };
+            let shown = loose.display();
+            warnings.push(format!("{what} {shown} can be changed by {who}, and logs are written as root"));
+        }
     }
     warnings
+}
+
+/// Who but root could put links into a directory, or in the place of one that is in it, on the way to
+/// `target`.
+fn who_else(directory: &Path, target: &Path) -> Option<&'static str> {
+    const STICKY: u32 = 0o1000;
+    let found = fs::metadata(directory).ok()?;
+    let (mut uid, mut mode) = (found.uid(), found.mode());
+    if directory != target {
+        // There one can add to what is there, but not replace what is somebody else's.
+        mode = if mode & STICKY == 0 { mode } else { 0 };
+        // In a container that is who owns what is of the machine around it.
+        uid = if uid == OVERFLOW_UID { 0 } else { uid };
+    }
+    match (uid, mode) {
+        (_, mode) if mode & 0o002 != 0 => Some("everybody"),
+        (_, mode) if mode & 0o020 != 0 => Some("its group"),
+        (uid, _) if uid != 0 => Some("its owner, who is not root"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -81,6 +81,12 @@ pub enum Action {
         /// Whose.
         instance: Key,
     },
+    /// An instance waits for its turn in a rolling restart from now on, or does so no more. Its state may
+    /// be what it was.
+    Turn {
+        /// Which.
+        instance: Key,
+    },
     /// Something about many instances, in one line, that is worth a word to whoever looks.
     Note {
         /// The line.

@@ -1,5 +1,7 @@
 //! Orders: from targets to wishes, and who waits for what.
 
+use std::collections::HashSet;
+
 use super::requests::Wish;
 use super::shutdown::By;
 use super::{Program, Scope, State, Supervisor};
@@ -140,7 +142,25 @@ impl Supervisor {
         for error in errors {
             self.requests.reply(request, false, error, &mut self.actions);
         }
+        for remark in self.without_instances(targets) {
+            self.requests.reply(request, true, remark, &mut self.actions);
+        }
         keys
+    }
+
+    /// A line for every program that has no instances, where one of the targets means nothing else: no
+    /// mistake, and no silence either.
+    pub fn without_instances(&self, targets: &[Target]) -> Vec<String> {
+        let mut empty: Vec<&str> = Vec::new();
+        for target in targets {
+            let meant = || self.programs().filter(|it| target.matches_program(&it.spec.name));
+            if meant().all(|program| program.instances.is_empty()) {
+                empty.extend(meant().map(|program| program.spec.name.as_str()));
+            }
+        }
+        let mut seen = HashSet::new();
+        empty.retain(|name| seen.insert(*name));
+        empty.into_iter().map(|name| format!("{name}: no instances (numprocs 0)")).collect()
     }
 
     /// The instances that `targets` mean, each once, in the order in which they start; and a line

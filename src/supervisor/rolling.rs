@@ -5,7 +5,7 @@
 //! there is one; its one deadline is for what runs and does not become ready. The last wish wins: an
 //! instance that somebody stops, restarts or removes before its turn has come leaves the roll.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::requests::{Wish, verdict};
@@ -71,12 +71,27 @@ impl Rolls {
             .flat_map(|roll| roll.pending.iter().copied().chain(roll.current.iter().map(|member| member.key)))
     }
 
+    /// Those whose turn has not come.
+    fn pending(&self) -> impl Iterator<Item = Key> {
+        self.0.iter().flat_map(|roll| roll.pending.iter().copied())
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Time> {
         self.0.iter().filter_map(|roll| roll.deadline).min()
     }
 }
 
 impl Supervisor {
+    /// Those that wait for their turn in a rolling restart, whatever their state.
+    pub fn awaiting_turn(&self) -> BTreeSet<Key> {
+        self.rolls.pending().collect()
+    }
+
+    /// Whether one of them is this.
+    pub fn awaits_turn(&self, key: Key) -> bool {
+        self.rolls.pending().any(|pending| pending == key)
+    }
+
     /// Begins a rolling restart. Of each program those that are not up come first: what cannot start
     /// is seen there, before anything that works is touched.
     pub(super) fn roll(&mut self, request: RequestId, batch: u32, targets: &[Target]) {
@@ -87,6 +102,7 @@ impl Supervisor {
                 None => {
                     self.leave_rolls(key, "a later rolling restart has taken it over");
                     pending.push(key);
+                    self.actions.push_back(Action::Turn { instance: key });
                 }
             }
         }
@@ -114,6 +130,7 @@ impl Supervisor {
             let Some(place) = roll.pending.iter().position(|pending| *pending == key) else { continue };
             roll.pending.remove(place);
             let request = roll.request;
+            self.actions.push_back(Action::Turn { instance: key });
             self.say(request, key, &format!("not restarted: {why}"));
         }
     }
@@ -122,6 +139,7 @@ impl Supervisor {
     pub(super) fn cancel_rolls(&mut self) {
         for roll in std::mem::take(&mut self.rolls.0) {
             let untold = roll.current.iter().filter(|member| !member.is_told).map(|member| member.key);
+            self.actions.extend(roll.pending.iter().map(|key| Action::Turn { instance: *key }));
             for key in untold.chain(roll.pending) {
                 self.refuse(roll.request, key, "not restarted: the supervisor is shutting down");
             }
@@ -173,6 +191,7 @@ impl Supervisor {
         let count = roll.pending.iter().take(roll.batch).take_while(|key| kind(key) == first).count();
         let batch: Vec<Key> = roll.pending.drain(..count).collect();
         for key in batch {
+            self.actions.push_back(Action::Turn { instance: key });
             self.wish_up_needs(key);
             self.replace(key);
             let Some(instance) = self.instances.get(key) else { continue };
@@ -271,6 +290,7 @@ impl Supervisor {
     fn end_roll(&mut self, roll: &mut Roll) {
         let left = roll.pending.len();
         for key in std::mem::take(&mut roll.pending) {
+            self.actions.push_back(Action::Turn { instance: key });
             self.say(roll.request, key, "not restarted, left as it is");
         }
         if let Some((name, reason)) = roll.failure.take() {

@@ -1,5 +1,6 @@
 //! Plain rows of everything supervised, at one moment. Every face renders these.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::slots::Key;
@@ -7,6 +8,9 @@ use crate::supervisor::{
     Ending, ExitStatus, Goal, Instance, Launch, Program, State, Supervisor, Surrender, too_many_restarts,
 };
 use crate::time::Time;
+
+/// Said of one that is to be restarted after others, besides what it is meanwhile.
+pub(super) const WAITS_IN_ROLL: &str = "waits for its turn in a rolling restart";
 
 /// Everything, or what was asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,7 +86,8 @@ pub struct About {
 
 /// Builds the rows of all instances.
 pub fn take(supervisor: &Supervisor, now: Time, observed: impl Fn(u32) -> Observed) -> Snapshot {
-    let rows = |program| program_rows(supervisor, now, program, program.instances(), &observed);
+    let turns = supervisor.awaiting_turn();
+    let rows = |program| program_rows(supervisor, now, (program, program.instances()), &turns, &observed);
     Snapshot { programs: supervisor.programs().map(rows).collect() }
 }
 
@@ -99,6 +104,7 @@ pub fn take_some(
         keys.chunk_by(|one, other| supervisor.place_of(*one) == supervisor.place_of(*other)).collect();
     shares.sort_by_key(|share| supervisor.place_of(share[0]));
     let mut shares = shares.into_iter().peekable();
+    let turns = supervisor.awaiting_turn();
     let is_of = |share: &[Key], program: &Program| {
         let place = program.instances().first().and_then(|key| supervisor.place_of(*key));
         supervisor.place_of(share[0]) == place
@@ -106,7 +112,7 @@ pub fn take_some(
     let rows = |program: &Program| {
         let share = shares.next_if(|share| is_of(share, program)).unwrap_or_default();
         let is_shown = !share.is_empty() || program.instances().is_empty();
-        is_shown.then(|| program_rows(supervisor, now, program, share, &observed))
+        is_shown.then(|| program_rows(supervisor, now, (program, share), &turns, &observed))
     };
     Snapshot { programs: supervisor.programs().filter_map(rows).collect() }
 }
@@ -114,11 +120,12 @@ pub fn take_some(
 fn program_rows(
     supervisor: &Supervisor,
     now: Time,
-    program: &Program,
-    keys: &[Key],
+    (program, keys): (&Program, &[Key]),
+    turns: &BTreeSet<Key>,
     observed: impl Fn(u32) -> Observed,
 ) -> ProgramRows {
-    let rows = keys.iter().filter_map(|key| process_row(supervisor, now, program, *key, &observed));
+    let row = |key: &Key| process_row(supervisor, now, (program, *key), turns, &observed);
+    let rows = keys.iter().filter_map(row);
     ProgramRows {
         name: program.spec().name.clone(),
         numprocs: program.spec().numprocs,
@@ -133,9 +140,10 @@ pub fn rows(
     keys: impl Iterator<Item = Key>,
     observed: impl Fn(u32) -> Observed,
 ) -> Vec<ProcessRow> {
+    let turns = supervisor.awaiting_turn();
     keys.filter_map(|key| {
         let program = supervisor.program_of(key)?;
-        process_row(supervisor, now, program, key, &observed)
+        process_row(supervisor, now, (program, key), &turns, &observed)
     })
     .collect()
 }
@@ -153,16 +161,16 @@ pub fn counts(supervisor: &Supervisor) -> [usize; State::NAMES.len()] {
 fn process_row(
     supervisor: &Supervisor,
     now: Time,
-    program: &Program,
-    key: Key,
+    (program, key): (&Program, Key),
+    turns: &BTreeSet<Key>,
     observed: impl Fn(u32) -> Observed,
 ) -> Option<ProcessRow> {
     let instance = supervisor.instance(key)?;
     let Observed { usage, trouble } = instance.pid().map(observed).unwrap_or_default();
     let description = waits_for(supervisor, key)
         .unwrap_or_else(|| describe(instance, program, supervisor.deadline(key).map(|at| at - now)));
-    let words = [description];
-    let words = words.into_iter().filter(|words| !words.is_empty()).chain(trouble);
+    let turn = turns.contains(&key).then(|| WAITS_IN_ROLL.to_owned());
+    let words = [description].into_iter().filter(|words| !words.is_empty()).chain(turn).chain(trouble);
     Some(ProcessRow {
         name: format!("{}:{}", program.spec().name, instance.number()),
         state: instance.state(),

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::line::{Line, Style};
-use super::snapshot::{describe, scheduled, seconds, waits_for};
+use super::snapshot::{WAITS_IN_ROLL, describe, scheduled, seconds, waits_for};
 use super::table::clock;
 use crate::config::Kind;
 use crate::slots::Key;
@@ -105,7 +105,9 @@ pub fn render(supervisor: &Supervisor, key: Key, moment: Moment, evidence: &[Evi
         None => cause(instance, program, moment, ending.as_deref()),
     };
     let next = next(instance, program, left);
-    let mut lines = vec![format!("{} is {}: {cause}{next}", supervisor.name(key), instance.state().name())];
+    let turn = if supervisor.awaits_turn(key) { format!("; it {WAITS_IN_ROLL}") } else { String::new() };
+    let state = instance.state().name();
+    let mut lines = vec![format!("{} is {state}: {cause}{next}{turn}", supervisor.name(key))];
     if let Some((count, last)) = program.skipped_runs() {
         let were = if count == 1 { "1 scheduled run was" } else { &format!("{count} scheduled runs were") };
         let last = moment.shown(last);
@@ -169,7 +171,9 @@ fn ending(instance: &Instance, program: &Program, run: &PastRun, evidence: Optio
         State::Starting(_) if is_done => format!("it ended as expected ({how}) after {lived}"),
         State::Starting(_) => {
             let starttime = life(spec.starttime);
-            format!("it ended too early ({how}): after {lived}, where starttime is {starttime}")
+            let is_well = is_expected(spec, run.status);
+            let hint = if is_well { "; what is meant to end takes `type: oneshot`" } else { "" };
+            format!("it ended too early ({how}): after {lived}, where starttime is {starttime}{hint}")
         }
         State::Stopping(_) if ill(instance, run.incarnation).is_some() => {
             ill(instance, run.incarnation).unwrap_or_default()
@@ -233,7 +237,7 @@ fn cause(instance: &Instance, program: &Program, moment: Moment, ending: Option<
 /// Attempts, the next action, and when.
 fn next(instance: &Instance, program: &Program, left: Option<Duration>) -> String {
     let spec = program.spec();
-    let tries = format!("{} of {} retries are used", instance.failures(), spec.startretries);
+    let retry = format!("retry {} of {}", instance.failures(), spec.startretries);
     let within = left.map_or(String::new(), |left| format!(" in {}", seconds(left)));
     let nothing = || match scheduled(instance, program) {
         Some(next) => next,
@@ -245,7 +249,7 @@ fn next(instance: &Instance, program: &Program, left: Option<Duration>) -> Strin
     };
     match instance.state() {
         State::Backoff if instance.failures() > 0 => {
-            format!("; retry {} of {}{within}", instance.failures(), spec.startretries)
+            format!("; {retry}{within}")
         }
         State::Backoff => format!("; it is started again{within}"),
         State::Fatal if instance.surrender() == Surrender::Restarts => {
@@ -268,7 +272,7 @@ fn next(instance: &Instance, program: &Program, left: Option<Duration>) -> Strin
             spec.autorestart.name()
         ),
         State::Stopped => format!("; {}", nothing()),
-        State::Starting(_) if instance.failures() > 0 => format!("; {tries}; RUNNING{within}"),
+        State::Starting(_) if instance.failures() > 0 => format!("; this is {retry}; RUNNING{within}"),
         State::Starting(_) if left.is_some() => format!("; RUNNING{within}"),
         State::Stopping(_) => format!("; {}", describe(instance, program, left)),
         State::Starting(_) | State::Running => String::new(),

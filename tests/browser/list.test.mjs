@@ -236,6 +236,45 @@ test("a phone shows all of it without sideways scrolling", TEST, async () => {
   await finish(shown);
 });
 
+test("names and states keep their places beside reasons of any length", TEST, async () => {
+  const long = "waits for database:0, which is FATAL (depends_on: running), and for whatever else there may be";
+  const shown = await show(
+    {
+      short: [without("short:0", "STARTING", { description: long })],
+      back: [without("back:0", "BACKOFF", { description: long, restarts: 12 })],
+      live: [row("live:0", { description: long, restarts: 3 })],
+      quiet: [without("quiet:0", "STOPPED", { description: "not started" })],
+      [`a-name-${"of-many-words-".repeat(4)}x`]: [0, 1].map((at) => row(`a-name-${"of-many-words-".repeat(4)}x:${at}`)),
+    },
+    { width: 400, height: 900 },
+  );
+  const { page } = shown;
+  const box = async (name, part) => rowOf(page, name).locator(part).boundingBox();
+  const isWhole = (name, part) => rowOf(page, name).locator(part).evaluate((node) => node.scrollWidth <= node.clientWidth);
+  const right = ({ x, width }) => Math.round(x + width);
+  const edge = right(await box("quiet:0", ".state"));
+  for (const name of ["short:0", "back:0", "live:0", "quiet:0"]) {
+    assert.equal(await isWhole(name, ".title span:first-child"), true, `${name} is cut`);
+    assert.equal(right(await box(name, ".state")), edge, `the state of ${name}`);
+    const [words, title] = [await box(name, ".why"), await box(name, ".title")];
+    assert.ok(words.y >= title.y + title.height - 1 && right(words) <= edge + 1, name);
+    assert.ok(words.width > (name === "live:0" ? 60 : 200), `${name} has ${words.width} pixels for its reason`);
+  }
+  const restarts = await box("back:0", ".restarts");
+  assert.ok(right(restarts) <= (await box("back:0", ".why")).x, "the reason stands on the restarts");
+  // Of a name that is too long, the number is still to be seen.
+  await page.setViewportSize({ width: 1000, height: 900 });
+  const names = page.locator(".process .title", { hasText: "of-many-words" });
+  for (const at of [0, 1]) {
+    const [number, title] = [await names.nth(at).locator("span").last().boundingBox(), await names.nth(at).boundingBox()];
+    assert.ok(number.width > 5 && right(number) <= right(title) + 1, JSON.stringify([number, title]));
+  }
+  const tops = await page.locator(".program > span").evaluateAll((cells) => cells.map((cell) => Math.round(cell.getBoundingClientRect().top)));
+  assert.ok(Math.max(...tops) - Math.min(...tops) < 25, "a program's heading is one line");
+  assert.ok((await box("short:0", ".why")).width > 200, "room for reasons where the window is of medium width");
+  await finish(shown);
+});
+
 test("a copied command finds a supervisor of another configuration, too", TEST, async () => {
   const server = new StandIn(some());
   server.config = "/etc/my tasks/it's.yaml";

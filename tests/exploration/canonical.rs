@@ -18,21 +18,26 @@ use taskmaster::time::Time;
 const HISTORY: [&str; 7] =
     ["pid", "incarnation", "restarts", "list_revision", "generation", "next_generation", "cap"];
 /// What decides nothing: how a spawn failed; when a program was started last, which counts for
-/// start_interval only; the time, from which all others are counted; who comes again by itself, which
-/// counts for restart_storm only.
+/// start_interval only; when a time of a schedule was skipped; the time, from which all others are counted.
 const WITHOUT: [(&str, &str); 4] = [
     ("spawn_error: Some(", ")"),
     ("last_start: Some(Time(", "))"),
+    ("last_skip: Some(Time(", "))"),
     (" now: Time(", ")"),
-    ("by_itself: ", ","),
 ];
-/// Checks that have failed in a row, and waits, count up to here; more of them make no difference to
-/// policies with fewer retries and shorter growth.
-const COUNTED: [&str; 3] = ["unready", "unlively", "waits"];
+/// Checks that have failed in a row, waits, and times that were skipped count up to here; more of them make
+/// no difference to policies with fewer retries and shorter growth.
+const COUNTED: [&str; 4] = ["unready", "unlively", "waits", "skipped"];
 const COUNT_MAX: u64 = 4;
 
 /// How often something came again during a roll counts up to here, and one is too much for it.
 const CAME_BACK_MAX: i64 = 2;
+
+/// What stands for an instance that is not there any more.
+const GONE: &str = "@gone";
+
+/// Bytes that a core of two instances takes when it is printed, more or less.
+const TEXT_LENGTH: usize = 16 * 1024;
 
 /// Sooner than whatever is armed now: the shortest time that the configurations have.
 const SOON: Duration = Duration::from_secs(1);
@@ -53,22 +58,27 @@ pub struct View<'a> {
     pub past_counts: bool,
     /// Whether it counts how far apart deadlines are, and not only their order.
     pub is_exact: bool,
+    /// Whether restarts are paced.
+    pub storms_count: bool,
+    /// How many places an instance has in the queue of spawns, at most.
+    pub places_max: usize,
 }
 
-/// A hash of 128 bits of the canonical form and of what the world adds to it.
-pub fn digest(view: &View<'_>, world: &impl Hash) -> u128 {
-    let text = canonical(view);
+/// A hash of 128 bits of the canonical form and of what the world adds to it; `None` beyond the bounds.
+pub fn digest(view: &View<'_>, world: &impl Hash) -> Option<u128> {
+    let text = canonical(view)?;
     let hash = |salt: u8| {
         let mut hasher = DefaultHasher::new();
         (salt, &text, world).hash(&mut hasher);
         hasher.finish()
     };
-    u128::from(hash(0)) << 64 | u128::from(hash(1))
+    Some(u128::from(hash(0)) << 64 | u128::from(hash(1)))
 }
 
-/// The canonical form.
-pub fn canonical(view: &View<'_>) -> String {
-    let mut raw = format!("{:?}", view.core);
+/// The canonical form; `None` beyond the bounds.
+pub fn canonical(view: &View<'_>) -> Option<String> {
+    let mut raw = String::with_capacity(TEXT_LENGTH);
+    write!(raw, "{:?}", view.core).expect("memory");
     let mut keys = BTreeMap::new();
     for program in view.core.programs() {
         for key in program.instances() {
@@ -77,19 +87,19 @@ pub fn canonical(view: &View<'_>) -> String {
             write!(raw, " #{}: {:?}", key.index(), instance).expect("memory");
         }
     }
-    for (printed, name) in view.specs {
-        raw = raw.replace(printed, name);
-    }
+    raw = named_specs(&raw, view.specs);
     for (begin, end) in WITHOUT {
         raw = replace_all(&raw, begin, end, |_| "");
     }
+    raw = if view.storms_count { storm(&raw) } else { replace_all(&raw, "by_itself: ", ",", |_| "") };
     raw = came_back(&raw, view.core);
     if !view.past_counts {
         raw = replace_all(&raw, "earlier: ", ",", |_| "");
     }
     raw = replace_all(&raw, "BlackBox([", "])", |runs| last_status(runs, view.ends_count));
-    raw = once_in_queue(&raw);
-    without_history(&raw, view, &keys, &deadlines(&raw, view))
+    raw = queue_of_those_there(&raw, &keys, view.places_max)?;
+    raw = only_deadlines(&raw);
+    Some(without_history(&raw, view, &keys, &deadlines(&raw, view)))
 }
 
 /// Who waits in a roll remembers how often each had come again, of which only the difference to now counts.
@@ -106,6 +116,29 @@ fn came_back(raw: &str, core: &Supervisor) -> String {
         write!(text, "Member (came back {more}) {{ key: Key {{ index: {part}").expect("memory");
     }
     text
+}
+
+/// Of a storm what it will say of itself decides nothing, and of those that wait their order, unless they
+/// have left.
+fn storm(raw: &str) -> String {
+    let (before, rest) = raw.split_once("Storms {").expect("storms");
+    let (storms, after) = rest.split_once(", is_on: ").expect("whether there is one");
+    let (pace, rest) = storms.split_once(", waiting: [").expect("those that wait");
+    let (waiting, _) = rest.split_once("], last_ticket").expect("their end");
+    let mut held = Vec::new();
+    for instance in after.split(" #").skip(1).filter(|it| it.contains("state: Starting(Delayed)")) {
+        let ticket = instance.split_once("ticket: Some(").and_then(|(_, rest)| rest.split(')').next());
+        held.push((instance.split(':').next(), ticket));
+    }
+    let still_wait = |entry: &&str| {
+        let index = entry.split_once("index: ").and_then(|(_, rest)| rest.split(',').next());
+        let ticket = entry.split_once("}, ").and_then(|(_, rest)| rest.split(')').next());
+        held.contains(&(index, ticket))
+    };
+    let waiting = waiting.split("(Key").skip(1).filter(still_wait);
+    let waiting: String = waiting.filter_map(|it| Some(format!("Key{}}}", it.split_once('}')?.0))).collect();
+    let after = replace_all(after, "ticket: Some(", ")", |_| "");
+    format!("{before}Storms {{{pace}, waiting: [{waiting}], is_on: {after}")
 }
 
 /// Everything between `begin` and the nearest `end`, both taken out, replaced.
@@ -126,18 +159,48 @@ fn last_status(runs: &str, ends_count: bool) -> &str {
     status.map_or("", |status| status.split(", during").next().unwrap_or(status))
 }
 
-/// Whoever was stopped in the queue and is in it once more has the first of his places.
-fn once_in_queue(raw: &str) -> String {
-    let Some((before, rest)) = raw.split_once("spawn_queue: [") else { return raw.to_owned() };
-    let (queue, after) = rest.split_once("], held").unwrap_or((rest, ""));
-    let mut once: Vec<&str> = Vec::new();
-    for key in queue.split("Key ") {
-        let key = key.trim_end_matches(", ");
-        if !once.contains(&key) {
-            once.push(key);
-        }
+/// Configurations of programs are long, and few.
+fn named_specs(raw: &str, specs: &[(String, String)]) -> String {
+    let mut text = String::with_capacity(TEXT_LENGTH);
+    let mut rest = raw;
+    while let Some(at) = rest.find("ProgramSpec {") {
+        text += &rest[..at];
+        rest = &rest[at..];
+        let known = specs.iter().find(|(printed, _)| rest.starts_with(printed.as_str()));
+        let (printed, name) = known.expect("no configuration but those of the policy");
+        text += name;
+        rest = &rest[printed.len()..];
     }
-    format!("{before}spawn_queue: [{}], held{after}", once.join(" Key "))
+    text + rest
+}
+
+/// Who is gone is passed over in the queue. Whoever was stopped in it keeps his place, and has another one
+/// when he comes again; there is no end to that but a bound.
+fn queue_of_those_there(raw: &str, keys: &BTreeMap<(u64, u64), Key>, places_max: usize) -> Option<String> {
+    let (before, rest) = raw.split_once("spawn_queue: [").expect("a queue");
+    let (queue, after) = rest.split_once(']').expect("its end");
+    let places = queue.split("Key").skip(1).map(|key| key.trim_end_matches(", "));
+    let is_there = |key: &&str| key_name(key, keys).is_some_and(|(name, _)| name != GONE);
+    let places: Vec<&str> = places.filter(is_there).collect();
+    let count = |key: &str| places.iter().filter(|other| **other == key).count();
+    if places.iter().any(|key| count(key) > places_max) {
+        return None;
+    }
+    let queue: String = places.into_iter().map(|key| format!("Key{key}, ")).collect();
+    Some(format!("{before}spawn_queue: [{queue}]{after}"))
+}
+
+/// How a table keeps its deadlines is its own affair: it behaves like a plain map (`src/timers.rs`).
+fn only_deadlines(raw: &str) -> String {
+    let (before, rest) = raw.split_once("Timers { slots: [").expect("a table of deadlines");
+    let (slots, rest) = rest.split_once("], heap: [").expect("its heap");
+    let (_, after) = rest.split_once(']').expect("its end");
+    let slots = replace_all(slots, ", position: ", "}", |_| "");
+    let mut slots = slots.as_str();
+    while let Some(shorter) = slots.strip_suffix("None") {
+        slots = shorter.trim_end_matches(", ");
+    }
+    format!("{before}Timers {{ slots: [{slots}]{after}")
 }
 
 /// The distinct deadlines that lie ahead, in their order.
@@ -211,5 +274,5 @@ fn key_name<'a>(tail: &'a str, keys: &BTreeMap<(u64, u64), Key>) -> Option<(Stri
     let (fields, rest) = tail.strip_prefix(" { index: ")?.split_once(" }")?;
     let (index, generation) = fields.split_once(", generation: ")?;
     let is_there = keys.contains_key(&(index.parse().ok()?, generation.parse().ok()?));
-    Some((format!("@{}", if is_there { index } else { "gone" }), rest))
+    Some((if is_there { format!("@{index}") } else { GONE.to_owned() }, rest))
 }

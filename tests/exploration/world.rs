@@ -1,19 +1,20 @@
 //! All that may happen to the core, and what must hold whatever happens.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use taskmaster::command::{Order, RequestId, Target};
-use taskmaster::config::{Config, KillStrays, Kind, Source, diff, parse};
+use taskmaster::config::{Config, KillStrays, Kind, ProgramSpec, Source, parse};
 use taskmaster::signal::Signal;
 use taskmaster::slots::Key;
 use taskmaster::supervisor::{
-    Action, Ending, Event, ExitStatus, Goal, Instance, Launch, Leftover, Probe, Remains, Run, Scope, State,
+    Action, Ending, Event, ExitStatus, Instance, Launch, Leftover, Probe, Remains, Run, Scope, State,
     Supervisor,
 };
 use taskmaster::time::Time;
 
-use crate::canonical::{View, digest};
+use crate::canonical::{self, View};
 use crate::policies::Policy;
 
 /// `Err` says which promise was broken.
@@ -23,6 +24,8 @@ pub type Kept = Result<(), String>;
 const STEP: Duration = Duration::from_millis(500);
 /// Strays are found so often after one end.
 const FINDS_MAX: u8 = 2;
+/// The signal of orders to signal.
+const ORDERED: Signal = Signal::HUP;
 /// Turns in which a world that is left alone must come to rest.
 const TURNS_MAX: usize = 200;
 
@@ -44,13 +47,15 @@ pub enum Choice {
     Measured(Key),
     Order(Order),
     ShutdownSignal,
+    /// A time of the schedule has come.
+    Due,
     /// To the other configuration, or back.
     Reload(bool),
 }
 
 /// What there is of an instance's process, by what the world has been told to do and has told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Body {
+pub enum Body {
     None,
     /// A spawn whose outcome has not been told.
     HandedOut,
@@ -67,21 +72,26 @@ enum Body {
 
 /// One instance, as the world knows it.
 #[derive(Clone, Debug)]
-struct Facts {
-    name: String,
-    program: String,
+pub struct Facts {
+    pub name: String,
+    pub program: String,
+    pub number: u32,
     /// The last wish, if that was about being up or down.
-    wish: Option<bool>,
+    pub wish: Option<bool>,
+    /// It is not wanted any more, and leaves the list when it is at rest.
+    pub is_going: bool,
     /// It is to be restarted when its turn in a roll has come.
-    is_to_roll: bool,
-    body: Body,
+    pub is_to_roll: bool,
+    pub body: Body,
+    /// What its process has to be asked with, if it has one.
+    pub stopsignal: Option<Signal>,
     /// A run that ended by itself has left a process behind.
     is_left: bool,
     run: Option<Run>,
     pid: u32,
     /// Spawns since the last wish, or since it was RUNNING.
-    tries: u32,
-    shown: State,
+    pub tries: u32,
+    pub shown: State,
 }
 
 #[derive(Clone)]
@@ -94,8 +104,8 @@ struct Open {
 /// What is the same for all states of a policy.
 pub struct Setting {
     policy: Policy,
-    config: Config,
-    other: Option<Config>,
+    pub config: Config,
+    pub other: Option<Config>,
     specs: Vec<(String, String)>,
     bounds: Bounds,
 }
@@ -109,12 +119,14 @@ pub struct Bounds {
     pub is_exact: bool,
     /// How many things happen one after the other, at most.
     pub depth_max: usize,
+    /// One in so many states that are taken for the same is looked at closely; none with 0.
+    pub twins_every: u64,
 }
 
 impl Setting {
     pub fn new(policy: Policy, bounds: Bounds) -> Setting {
-        let config = config(policy.programs);
-        let other = policy.other.map(self::config);
+        let config = config(policy.programs, policy.storm);
+        let other = policy.other.map(|programs| self::config(programs, policy.storm));
         let mut specs = Vec::new();
         for (at, config) in [Some(&config), other.as_ref()].into_iter().flatten().enumerate() {
             for spec in &config.programs {
@@ -131,9 +143,8 @@ impl Setting {
 }
 
 /// `plain: {cmd: x}, ...` as a configuration.
-fn config(programs: &str) -> Config {
-    // The pace of restarts would count every moment.
-    let text = format!("programs: {{{programs}}}\ntaskmaster: {{restart_storm: off}}");
+fn config(programs: &str, storm: &str) -> Config {
+    let text = format!("programs: {{{programs}}}\ntaskmaster: {{restart_storm: {storm}}}");
     let source = Source { name: "config.yaml".to_owned(), text, directory: "/".into() };
     parse(&source, &|_| None).expect("a valid configuration")
 }
@@ -141,16 +152,17 @@ fn config(programs: &str) -> Config {
 /// The core with the world around it.
 #[derive(Clone)]
 pub struct World<'s> {
-    setting: &'s Setting,
-    core: Supervisor,
+    pub setting: &'s Setting,
+    pub core: Supervisor,
     now: Time,
-    facts: BTreeMap<Key, Facts>,
+    pub facts: BTreeMap<Key, Facts>,
+    /// As the file has it, and `scale`.
+    pub programs: Vec<Arc<ProgramSpec>>,
     open: Vec<Open>,
     last_request: u64,
     last_pid: u32,
-    is_other: bool,
     has_booted: bool,
-    is_leaving: bool,
+    pub is_leaving: bool,
     quit: Option<usize>,
     /// What the core wants, and has not got yet.
     wants: VecDeque<Action>,
@@ -164,10 +176,10 @@ impl<'s> World<'s> {
             core,
             now: Time::ZERO,
             facts: BTreeMap::new(),
+            programs: setting.config.programs.clone(),
             open: Vec::new(),
             last_request: 0,
             last_pid: 1,
-            is_other: false,
             has_booted: false,
             is_leaving: false,
             quit: None,
@@ -177,34 +189,51 @@ impl<'s> World<'s> {
         world
     }
 
-    /// Two worlds of one digest behave alike.
-    pub fn digest(&self) -> u128 {
-        let requests: Vec<RequestId> = self.open.iter().map(|open| open.request).collect();
-        let (core, specs) = (&self.core, self.setting.specs.as_slice());
-        let Policy { age_max, ends_count, programs, .. } = self.setting.policy;
-        let past_counts = !programs.contains("kill_strays: never");
-        let is_exact = self.setting.bounds.is_exact;
-        let view = View {
-            core,
-            now: self.now,
-            requests: &requests,
-            specs,
-            age_max,
-            ends_count,
-            past_counts,
-            is_exact,
-        };
+    /// Two worlds of one digest behave alike; `None` is beyond the bounds.
+    pub fn digest(&self) -> Option<u128> {
+        let requests = self.requests();
         let facts: Vec<_> = self
             .facts
             .values()
             .map(|it| {
                 let tries = it.tries * u32::from(it.wish == Some(true));
-                (&it.name, it.wish, it.is_to_roll, it.body, it.is_left, tries, it.shown)
+                let is_asked = matches!(
+                    it.shown,
+                    State::Stopping(Ending::Terminating | Ending::Killing | Ending::Stuck)
+                );
+                let stopsignal = it.stopsignal.filter(|_| it.body == Body::Alive && !is_asked);
+                let wished = (it.wish, it.is_going, it.is_to_roll, tries);
+                (&it.name, wished, it.body, it.is_left, it.shown, stopsignal.map(Signal::number))
             })
             .collect();
         let open: Vec<_> = self.open.iter().map(|open| &open.unanswered).collect();
-        let rest = (self.is_other, self.has_booted, self.is_leaving, self.quit);
-        digest(&view, &(facts, open, rest))
+        let rest = (self.has_booted, self.is_leaving, self.quit);
+        canonical::digest(&self.view(&requests), &(facts, open, rest))
+    }
+
+    /// What the core is, without what is only history.
+    pub fn canonical(&self) -> String {
+        canonical::canonical(&self.view(&self.requests())).unwrap_or_default()
+    }
+
+    fn requests(&self) -> Vec<RequestId> {
+        self.open.iter().map(|open| open.request).collect()
+    }
+
+    fn view<'a>(&'a self, requests: &'a [RequestId]) -> View<'a> {
+        let Policy { age_max, ends_count, programs, places_max, .. } = self.setting.policy;
+        View {
+            core: &self.core,
+            now: self.now,
+            requests,
+            specs: &self.setting.specs,
+            age_max,
+            ends_count,
+            past_counts: !programs.contains("kill_strays: never"),
+            is_exact: self.setting.bounds.is_exact,
+            places_max,
+            storms_count: self.setting.policy.storm != "off",
+        }
     }
 
     /// All that may happen now.
@@ -222,6 +251,9 @@ impl<'s> World<'s> {
         }
         if self.core.has_spawns() {
             choices.push(Choice::TakeSpawn);
+        }
+        if self.setting.policy.has_schedule {
+            choices.push(Choice::Due);
         }
         for (key, facts) in &self.facts {
             self.add_happenings(*key, facts, &mut choices);
@@ -268,7 +300,7 @@ impl<'s> World<'s> {
             let orders = [Order::Start(target()), Order::Stop(target()), Order::Restart(target())];
             choices.extend(orders.map(Choice::Order));
         }
-        choices.push(Choice::Order(Order::Signal(Signal::HUP, vec![Target::parse("all")])));
+        choices.push(Choice::Order(Order::Signal(ORDERED, vec![Target::parse("all")])));
         choices.push(Choice::Order(Order::Shutdown));
         if self.setting.policy.rolls {
             let all = || vec![Target::parse("all")];
@@ -291,6 +323,8 @@ impl<'s> World<'s> {
                 for key in self.keys() {
                     if self.autostarts(key) {
                         self.wish_up(key);
+                    } else if !self.setting.policy.has_schedule {
+                        self.wish_down(key);
                     }
                 }
                 self.handle(Event::Boot)
@@ -348,11 +382,25 @@ impl<'s> World<'s> {
                 self.leave();
                 self.handle(Event::ShutdownSignal)
             }
+            Choice::Due => self.due(),
             Choice::Reload(to_other) => self.reload(*to_other),
         }
     }
 
-    fn keys(&self) -> Vec<Key> {
+    /// What rests and was not told to is started.
+    fn due(&mut self) -> Kept {
+        let is_open = self.core.is_supervising();
+        let rests = |facts: &Facts| matches!(facts.shown, State::Stopped | State::Exited | State::Fatal);
+        for key in self.keys() {
+            let facts = &self.facts[&key];
+            if is_open && rests(facts) && facts.wish != Some(false) {
+                self.wish_up(key);
+            }
+        }
+        self.handle(Event::Due { program: "w".to_owned() })
+    }
+
+    pub fn keys(&self) -> Vec<Key> {
         self.facts.keys().copied().collect()
     }
 
@@ -372,16 +420,20 @@ impl<'s> World<'s> {
     }
 
     /// Instances that are there for the first time.
-    fn meet(&mut self) {
+    pub fn meet(&mut self) {
         for program in self.core.programs() {
             for key in program.instances() {
                 let (name, program) = (self.core.name(*key), program.spec().name.clone());
+                let number = self.core.instance(*key).map_or(0, Instance::number);
                 self.facts.entry(*key).or_insert_with(|| Facts {
                     name,
                     program,
+                    number,
                     wish: None,
+                    is_going: false,
                     is_to_roll: false,
                     body: Body::None,
+                    stopsignal: None,
                     is_left: false,
                     run: None,
                     pid: 0,
@@ -392,14 +444,17 @@ impl<'s> World<'s> {
         }
     }
 
+    /// What has to be there before it.
+    pub fn needs_of(&self, key: Key) -> Vec<String> {
+        let program = self.facts.get(&key).map(|facts| &facts.program);
+        let spec = self.programs.iter().find(|spec| Some(&spec.name) == program);
+        let needs = spec.into_iter().flat_map(|spec| &spec.governance.depends_on);
+        needs.map(|need| need.program.clone()).collect()
+    }
+
     /// Somebody wants it up, and so what it needs and what rests.
-    fn wish_up(&mut self, key: Key) {
-        let needs: Vec<String> = match self.core.program_of(key) {
-            Some(program) => {
-                program.spec().governance.depends_on.iter().map(|it| it.program.clone()).collect()
-            }
-            None => return,
-        };
+    pub fn wish_up(&mut self, key: Key) {
+        let needs = self.needs_of(key);
         for other in self.keys() {
             let facts = &self.facts[&other];
             let rests =
@@ -440,6 +495,8 @@ impl<'s> World<'s> {
         let Some(spawn) = self.core.poll_spawn() else { return self.carry_out() };
         let is_leaving = self.is_leaving;
         let retries = spawn.program.startretries;
+        let spec = self.programs.iter().find(|spec| spec.name == spawn.program.name);
+        let is_in_force = spec.is_some_and(|spec| **spec == *spawn.program && spawn.number < spec.numprocs);
         let facts = self.facts_of(spawn.run.instance)?;
         let name = &facts.name;
         if facts.body != Body::None {
@@ -448,6 +505,10 @@ impl<'s> World<'s> {
         if facts.wish != Some(true) || is_leaving {
             return Err(format!("{name}: last told to stop, yet it gets a process"));
         }
+        if !is_in_force {
+            return Err(format!("{name}: gets a process by what is not in force"));
+        }
+        facts.stopsignal = Some(spawn.program.stopsignal);
         facts.tries += 1;
         if facts.tries > 1 + retries {
             return Err(format!("{name}: spawned {} times for one wish", facts.tries));
@@ -456,7 +517,7 @@ impl<'s> World<'s> {
         self.carry_out()
     }
 
-    fn open(&mut self, names: BTreeSet<String>) -> RequestId {
+    pub fn open(&mut self, names: BTreeSet<String>) -> RequestId {
         self.last_request += 1;
         let request = RequestId(self.last_request);
         self.open.push(Open { request, unanswered: names });
@@ -472,12 +533,12 @@ impl<'s> World<'s> {
                 self.leave();
                 (&[][..], None)
             }
-            Order::Scale(_, count) => return self.scale(order, *count),
+            Order::Scale(name, count) => return self.scale(order, name, *count),
             Order::RestartRolling { targets, .. } => (targets.as_slice(), None),
         };
         let keys = self.core.resolve(targets).0;
         for key in &keys {
-            let is_going = self.core.instance(*key).is_some_and(|it| it.goal() == Goal::Gone);
+            let is_going = self.facts[key].is_going;
             let is_up_already = matches!(order, Order::Start(_)) && self.facts[key].shown == State::Running;
             match is_up {
                 Some(true) if self.is_leaving || is_going => {}
@@ -497,60 +558,13 @@ impl<'s> World<'s> {
         self.handle(Event::Order { request, order: order.clone() })
     }
 
-    fn scale(&mut self, order: &Order, count: u32) -> Kept {
-        let request = self.open(BTreeSet::new());
-        if !self.is_leaving {
-            for key in self.keys() {
-                let number = self.core.instance(key).map_or(0, Instance::number);
-                if self.facts[&key].program == "a" && number >= count {
-                    self.facts_of(key)?.wish = None;
-                }
-            }
-        }
-        self.tell(Event::Order { request, order: order.clone() });
-        self.meet_the_wanted();
-        self.carry_out()
-    }
-
-    fn reload(&mut self, to_other: bool) -> Kept {
-        let setting = self.setting;
-        let config = if to_other { setting.other.as_ref() } else { Some(&setting.config) };
-        let new = config.ok_or("no other configuration")?.clone();
-        let request = self.open(BTreeSet::new());
-        let old = Config { programs: self.core.specs(), supervisor: new.supervisor.clone() };
-        let plan = Box::new(diff(&old, new));
-        self.tell(Event::Reload { request, plan });
-        if !self.is_leaving {
-            self.is_other = to_other;
-        }
-        self.meet_the_wanted();
-        self.carry_out()
-    }
-
-    /// After a change of the list, wishes are what the core makes of it: others compare that with a
-    /// reference of its own.
-    fn meet_the_wanted(&mut self) {
-        self.meet();
-        for key in self.keys() {
-            let goal = self.core.instance(key).map(Instance::goal);
-            if let Some(facts) = self.facts.get_mut(&key).filter(|_| !self.is_leaving) {
-                facts.wish = goal.map(|goal| goal == Goal::Up);
-            }
-        }
-        for facts in self.facts.values_mut().filter(|facts| facts.wish == Some(true)) {
-            if !matches!(facts.body, Body::HandedOut | Body::Alive) {
-                facts.tries = 0;
-            }
-        }
-    }
-
     fn handle(&mut self, event: Event) -> Kept {
         self.tell(event);
         self.carry_out()
     }
 
     /// One event into the core, and what it wants to know before anything else.
-    fn tell(&mut self, event: Event) {
+    pub fn tell(&mut self, event: Event) {
         self.core.handle(self.now, event);
         let before = self.wants.len();
         self.wants.extend(std::iter::from_fn(|| self.core.poll_action()));
@@ -562,7 +576,7 @@ impl<'s> World<'s> {
         }
     }
 
-    fn carry_out(&mut self) -> Kept {
+    pub fn carry_out(&mut self) -> Kept {
         self.wants.extend(std::iter::from_fn(|| self.core.poll_action()));
         while let Some(action) = self.wants.pop_front() {
             self.carry_out_one(action)?;
@@ -578,7 +592,7 @@ impl<'s> World<'s> {
 
     fn carry_out_one(&mut self, action: Action) -> Kept {
         match action {
-            Action::Signal { run, pid, scope, .. } => self.may_be_signalled(run, pid, scope),
+            Action::Signal { run, pid, scope, signal } => self.may_be_signalled(run, pid, scope, signal),
             Action::WatchGroup { run, pid, remains: Remains { group, strays } } => {
                 let facts = self.facts_of(run.instance)?;
                 if facts.body != Body::None || facts.run != Some(run) || facts.pid != pid {
@@ -637,7 +651,7 @@ impl<'s> World<'s> {
                 State::Running => Ok(()),
                 state => Err(format!("news about the health of what is {state:?}")),
             },
-            Action::Note { .. } => Ok(()),
+            Action::Turn { .. } | Action::Note { .. } => Ok(()),
             Action::Quit { abandoned } => {
                 if !self.core.is_supervising() && self.quit.is_none() {
                     self.quit = Some(abandoned);
@@ -648,7 +662,7 @@ impl<'s> World<'s> {
         }
     }
 
-    fn may_be_signalled(&mut self, run: Run, pid: u32, scope: Scope) -> Kept {
+    fn may_be_signalled(&mut self, run: Run, pid: u32, scope: Scope, signal: Signal) -> Kept {
         let facts = self.facts_of(run.instance)?;
         let is_there = match facts.body {
             Body::Alive => true,
@@ -657,6 +671,10 @@ impl<'s> World<'s> {
         };
         if !is_there || facts.run != Some(run) || facts.pid != pid {
             return Err(format!("{}: a signal to {pid}, which is reaped or was never there", facts.name));
+        }
+        let is_known = [Signal::CONT, Signal::KILL, ORDERED].contains(&signal);
+        if !is_known && facts.stopsignal != Some(signal) {
+            return Err(format!("{}: is asked by SIG{signal}, of which it has never heard", facts.name));
         }
         Ok(())
     }
@@ -715,6 +733,7 @@ impl<'s> World<'s> {
             }
             self.check_deadline(*key, state).or_else(|text| broken(&text))?;
         }
+        self.check_going()?;
         match self.core.remaining() {
             Some(count) if count != self.facts.values().filter(|it| it.body != Body::None).count() => {
                 Err(format!("{count} are said to have a process"))
@@ -726,7 +745,9 @@ impl<'s> World<'s> {
     fn check_deadline(&self, key: Key, state: State) -> Kept {
         let is_armed = self.core.deadline(key).is_some();
         let must = match state {
-            State::Starting(Launch::Alive | Launch::Delayed) | State::Backoff => true,
+            // Who waits in a storm has none of his own.
+            State::Starting(Launch::Delayed) => self.setting.policy.storm == "off",
+            State::Starting(Launch::Alive) | State::Backoff => true,
             State::Stopping(Ending::Terminating | Ending::Killing | Ending::Stuck) => true,
             State::Starting(_) | State::Stopping(Ending::Held | Ending::Unborn) => false,
             State::Stopped | State::Running | State::Exited | State::Fatal => false,
@@ -754,6 +775,7 @@ impl<'s> World<'s> {
         }
         for facts in self.facts.values() {
             let is_right = match facts.shown {
+                _ if facts.is_going => false,
                 State::Running => facts.wish != Some(false),
                 State::Exited | State::Fatal => true,
                 State::Stopped => facts.wish != Some(true),

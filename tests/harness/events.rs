@@ -29,6 +29,8 @@ impl SentEvent {
 /// An open stream.
 pub struct EventReader {
     pub head: String,
+    /// After how many milliseconds a browser is to come back, if it was told.
+    pub retry: Option<String>,
     lines: BufReader<TcpStream>,
 }
 
@@ -38,7 +40,7 @@ impl EventReader {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n").unwrap();
-        let mut reader = EventReader { head: String::new(), lines: BufReader::new(stream) };
+        let mut reader = EventReader { head: String::new(), retry: None, lines: BufReader::new(stream) };
         while !reader.head.ends_with("\r\n\r\n") {
             assert!(reader.lines.read_line(&mut reader.head).unwrap() > 0, "{}", reader.head);
         }
@@ -57,6 +59,7 @@ impl EventReader {
                 Some(("event", value)) => name = value.to_owned(),
                 Some(("id", value)) => id = Some(value.to_owned()),
                 Some(("data", value)) => data.push(value.to_owned()),
+                Some(("retry", value)) => self.retry = Some(value.to_owned()),
                 None if line == "\n" => return Some(SentEvent { name, id, data: data.join("\n") }),
                 other => panic!("{other:?} in {line:?}"),
             }

@@ -36,6 +36,7 @@ fn first_comes_the_state_and_then_what_changes() {
     assert!(reader.head.contains("\r\nConnection: close\r\n"), "{}", reader.head);
     let first = reader.next().unwrap();
     assert_eq!(first.name, "status");
+    assert_eq!(reader.retry.as_deref(), Some("1000"), "browsers would wait longer");
     let (told, asked) = (first.json(), running.status());
     assert_eq!(told["taskmaster"]["pid"], asked["taskmaster"]["pid"]);
     assert_eq!(told["counts"], asked["counts"]);

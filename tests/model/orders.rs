@@ -78,11 +78,32 @@ fn unknown_targets_are_named_and_the_others_are_served() {
 #[test]
 fn a_state_without_instances_and_a_program_without_instances_are_no_mistakes() {
     let mut scene = Scene::new("none: {cmd: x, numprocs: 0}");
-    for line in ["start none", "stop none:*", "restart all", "stop @FATAL"] {
-        let lines = scene.order(line);
-        assert!(lines.len() == 1 && lines[0].ends_with("done"), "{line}: {lines:?}");
+    let orders =
+        ["start none", "stop none:*", "restart all", "restart --rolling n*", "signal HUP none none:*"];
+    for (at, line) in orders.iter().enumerate() {
+        let number = at + 1;
+        let told = [format!("#{number} none: no instances (numprocs 0)"), format!("#{number} done")];
+        assert_eq!(scene.order(line), told, "{line}");
     }
-    assert_eq!(scene.order("start none:0")[0], "#5 ERROR none:0: no such instance: numprocs is 0");
+    assert_eq!(scene.order("stop @FATAL"), ["#6 done"]);
+    assert_eq!(scene.order("start none:0")[0], "#7 ERROR none:0: no such instance: numprocs is 0");
+}
+
+#[test]
+fn that_a_program_has_no_instances_is_said_where_a_target_means_nothing_else() {
+    let mut scene =
+        Scene::running("none: {cmd: x, numprocs: 0}, one: {cmd: x}, nothing: {cmd: x, numprocs: 0}");
+    let [none, nothing] = ["none", "nothing"].map(|it| format!("{it}: no instances (numprocs 0)"));
+    let expected = |number: u32, said: &[&str]| -> Vec<String> {
+        let lines = said.iter().copied().chain(["done"]);
+        lines.map(|line| format!("#{number} {line}")).collect()
+    };
+    assert_eq!(scene.order("start all"), expected(1, &["one:0: already running"]));
+    assert_eq!(scene.order("start n*"), expected(2, &[&none, &nothing]));
+    assert_eq!(scene.order("start *o*e none"), expected(3, &[&none, "one:0: already running"]));
+    scene.order("scale one 0");
+    scene.ends("one:0");
+    assert_eq!(scene.order("stop one"), expected(5, &["one: no instances (numprocs 0)"]));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Rolling restarts: a few at a time, and no more after the first that fails.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use taskmaster::supervisor::{Event, Probe, State};
@@ -256,10 +257,40 @@ fn what_it_needs_and_cannot_get_is_a_failure() {
     assert_eq!(scene.spawns_of("w:1"), 1);
 }
 
+/// Who waits for his turn, as far as everybody whose answer to that has changed was told of.
+fn waiting(scene: &Scene, known: &mut BTreeSet<String>, lines: &[String]) -> Vec<String> {
+    let now: BTreeSet<String> = scene.core.awaiting_turn().iter().map(|key| scene.core.name(*key)).collect();
+    for name in now.symmetric_difference(known) {
+        assert!(lines.contains(&format!("{name} turn")), "nobody is told of {name}: {lines:?}");
+    }
+    *known = now;
+    known.iter().cloned().collect()
+}
+
+#[test]
+fn it_is_known_who_waits_for_his_turn_and_told_when_that_changes() {
+    let mut scene = Scene::running(FOUR);
+    let mut known = BTreeSet::new();
+    let lines = scene.order("restart --rolling w");
+    assert_eq!(waiting(&scene, &mut known, &lines), ["w:1", "w:2", "w:3"]);
+    let lines = scene.order("stop w:3");
+    assert_eq!(waiting(&scene, &mut known, &lines), ["w:1", "w:2"]);
+    let lines = turn_over(&mut scene, "w:0");
+    assert_eq!(waiting(&scene, &mut known, &lines), ["w:2"]);
+    scene.ends("w:1");
+    scene.take();
+    let lines = scene.spawn_fails("w:1");
+    assert_eq!(waiting(&scene, &mut known, &lines), [""; 0], "it has failed");
+    let lines = scene.order("restart --rolling w");
+    assert_eq!(waiting(&scene, &mut known, &lines).len(), 3);
+    let lines = scene.order("exit");
+    assert_eq!(waiting(&scene, &mut known, &lines), [""; 0]);
+}
+
 #[test]
 fn nobody_is_a_roll_that_is_over() {
     let mut scene = Scene::running("none: {cmd: x, numprocs: 0}");
-    assert_eq!(scene.order("restart --rolling none"), ["#1 done"]);
+    assert_eq!(scene.order("restart --rolling none"), ["#1 none: no instances (numprocs 0)", "#1 done"]);
 }
 
 #[test]

@@ -237,6 +237,7 @@ impl Scene {
             Action::Done { request, ok } => format!("#{} {}", request.0, if ok { "done" } else { "failed" }),
             Action::Changed { instance, to, .. } => format!("{} -> {to:?}", self.core.name(instance)),
             Action::Health { instance } => format!("{} health", self.core.name(instance)),
+            Action::Turn { instance } => format!("{} turn", self.core.name(instance)),
             Action::Note { text, .. } => format!("note: {text}"),
             Action::Quit { abandoned } => format!("quit, {abandoned} left"),
         }

@@ -2,8 +2,10 @@
 //! is true when they are said.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use taskmaster::command::RequestId;
+use taskmaster::command::{Order, RequestId};
+use taskmaster::config::ProgramSpec;
 
 #[derive(Default)]
 pub struct Answers {
@@ -33,6 +35,30 @@ pub enum Asked {
 }
 
 const REFUSED: &str = "ERROR the supervisor is shutting down";
+
+/// Who gets a line of an order about the instances of these names: each of them; or, where it means
+/// nobody, each program without instances that it means.
+pub fn answered(
+    order: &Order,
+    names: impl Iterator<Item = String>,
+    programs: &[Arc<ProgramSpec>],
+) -> Vec<String> {
+    let names: Vec<String> = names.collect();
+    let targets = match order {
+        Order::Start(targets)
+        | Order::Stop(targets)
+        | Order::Restart(targets)
+        | Order::RestartRolling { targets, .. }
+        | Order::Signal(_, targets)
+            if names.is_empty() =>
+        {
+            targets.as_slice()
+        }
+        _ => return names,
+    };
+    let is_meant = |name: &str| targets.iter().any(|target| target.matches_program(name));
+    programs.iter().map(|spec| spec.name.clone()).filter(|name| is_meant(name)).collect()
+}
 
 impl Answers {
     pub fn open(&mut self, names: impl Iterator<Item = String>, kind: Asked) -> RequestId {

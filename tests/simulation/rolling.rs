@@ -1,6 +1,7 @@
 //! What a rolling restart may do and when, from the facts about its instances: the next batch not
 //! before all of the last are up and ready, and none after a failure.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use taskmaster::command::{Order, RequestId, Target};
@@ -9,7 +10,7 @@ use taskmaster::slots::Key;
 use taskmaster::supervisor::Event;
 use taskmaster::time::Time;
 
-use crate::answers::Asked;
+use crate::answers::{Asked, answered};
 use crate::reference::Expected;
 use crate::world::{Kept, World};
 
@@ -27,6 +28,20 @@ pub struct Roll {
     /// Restarted, and up since.
     done: Vec<Turn>,
     has_failed: bool,
+}
+
+/// Who waits for his turn, as far as anybody was told.
+#[derive(Default)]
+pub struct Turns {
+    waiting: BTreeSet<Key>,
+    told: BTreeSet<Key>,
+}
+
+impl Turns {
+    /// Whether this one waits is news.
+    pub fn news(&mut self, key: Key) {
+        self.told.insert(key);
+    }
 }
 
 /// An instance whose turn has come.
@@ -54,7 +69,7 @@ impl World<'_> {
         self.play(|| format!("roll {batch} {target}"));
         self.think_of_the_past();
         let order = Order::RestartRolling { batch, targets: vec![Target::parse(target)] };
-        let names: Vec<String> = keys.iter().map(|key| self.expected[key].name.clone()).collect();
+        let names = answered(&order, keys.iter().map(|key| self.expected[key].name.clone()), &self.programs);
         let request = self.answers.open(names.into_iter(), Asked::Roll);
         if self.way_out.is_open() {
             let mut pending: Vec<Key> =
@@ -96,11 +111,25 @@ impl World<'_> {
         }
     }
 
-    /// Every roll that should be there is waited for, and no other.
-    pub fn compare_rolls(&self) -> Kept {
+    /// Every roll that should be there is waited for, and no other; and whoever waits for his turn is
+    /// shown as one who does.
+    pub fn compare_rolls(&mut self) -> Kept {
         let wanted: Vec<RequestId> = self.rolls.iter().map(|roll| roll.request).collect();
         let open = self.answers.open_rolls();
-        if open == wanted { Ok(()) } else { Err(format!("rolls that go on: {open:?}, not {wanted:?}")) }
+        if open != wanted {
+            return Err(format!("rolls that go on: {open:?}, not {wanted:?}"));
+        }
+        let waiting: BTreeSet<Key> = self.rolls.iter().flat_map(|roll| roll.pending.clone()).collect();
+        let shown = self.core.awaiting_turn();
+        if shown != waiting {
+            return Err(format!("{shown:?} wait for their turn, and should be {waiting:?}"));
+        }
+        let told = std::mem::take(&mut self.turns.told);
+        let before = std::mem::replace(&mut self.turns.waiting, waiting);
+        match self.turns.waiting.symmetric_difference(&before).find(|key| !told.contains(key)) {
+            None => Ok(()),
+            Some(key) => Err(format!("nobody is told whether {} waits for its turn", self.core.name(*key))),
+        }
     }
 
     fn goes_on(&mut self, roll: &mut Roll) -> bool {

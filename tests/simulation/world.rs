@@ -13,10 +13,10 @@ use taskmaster::supervisor::{
 };
 use taskmaster::time::Time;
 
-use crate::answers::{Answers, Asked};
+use crate::answers::{Answers, Asked, answered};
 use crate::kernel::{Kernel, Sent};
 use crate::reference::Expected;
-use crate::rolling::Roll;
+use crate::rolling::{Roll, Turns};
 use crate::schedules::Times;
 use crate::script::{self, kind_of};
 use crate::storm::Storm;
@@ -42,6 +42,8 @@ pub struct World<'t> {
     pub recycled: Vec<Key>,
     /// Rolling restarts that go on.
     pub rolls: Vec<Roll>,
+    /// Who waits for his turn in one of them.
+    pub turns: Turns,
     /// The wall clock, and what is due by it.
     pub times: Times,
     /// How many processes the supervisor left behind when it quit.
@@ -91,6 +93,7 @@ impl<'t> World<'t> {
             recycled: Vec::new(),
             storm: Storm::new(config.supervisor.restart_storm),
             rolls: Vec::new(),
+            turns: Turns::default(),
             times: Times::default(),
             quit: None,
             steps: 0,
@@ -366,9 +369,9 @@ impl<'t> World<'t> {
         if is_shutdown && is_open {
             self.way_out.begin(now, &mut self.expected);
         }
-        let names = keys.iter().map(|key| self.expected[key].name.clone());
+        let names = answered(&order, keys.iter().map(|key| self.expected[key].name.clone()), &self.programs);
         let kind = if is_shutdown { Asked::Shutdown } else { Asked::Plain };
-        let request = self.answers.open(names, kind);
+        let request = self.answers.open(names.into_iter(), kind);
         if matches!(order, Order::Signal(..)) {
             self.signalled_by_user = keys.iter().copied().collect();
         }
@@ -584,6 +587,10 @@ impl<'t> World<'t> {
                 Some(State::Running) => Ok(()),
                 state => Err(format!("news about the health of what is {state:?}")),
             },
+            Action::Turn { instance } => {
+                self.turns.news(instance);
+                Ok(())
+            }
             Action::Note { subject: Subject::StormBegins, .. } => self.storm.begins(),
             Action::Note { subject: Subject::StormIsOver, .. } => self.storm.is_over(self.now),
             Action::Note {

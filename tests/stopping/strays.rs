@@ -8,11 +8,13 @@ use std::process::{Command, Stdio};
 
 /// A script that starts one stray in each of three ways and writes down their pids: a session of its
 /// own, a double fork into one, and one that is a child of a stray and has forgotten its environment.
-const STRAYS: &str = "setsid sh -c 'echo $$ >> strays; exec sleep 1000' &
+/// Its group is complete by then: whoever comes into it behind the signal of a stop outlives that.
+const STRAYS: &str = "sleep 1000 &
+setsid sh -c 'echo $$ >> strays; exec sleep 1000' &
 (setsid sh -c 'echo $$ >> strays; exec sleep 1000' &) &
 setsid sh -c 'env -i sh -c \"echo \\$\\$ >> strays; exec sleep 1000\" & echo $$ >> strays; wait' &
 trap 'exit 0' TERM
-while :; do sleep 1000 & wait; done
+wait
 ";
 
 fn strays(site: &Site, count: usize) -> Vec<u32> {

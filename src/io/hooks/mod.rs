@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use mio::Registry;
 
-use crate::config::{HookAction, HookEvent, HookSpec, ProgramSpec, Template};
+use crate::config::{HookAction, HookEvent, HookSpec, ProgramSpec};
 use crate::io::outgoing::{Connection, Progress};
 use crate::io::token::Source;
 use crate::slots::{Key, Slots};
 use crate::supervisor::{ExitStatus, Run};
 use crate::time::Time;
 use crate::timers::Timers;
-use crate::view::{Happening, json};
+use crate::view::{Happening, Whom, json};
 
 /// Hooks that are under way at one time; others wait.
 const IN_FLIGHT_MAX: usize = 4;
@@ -77,10 +77,11 @@ enum Stage {
 /// A command that is to be started for a hook.
 pub(crate) struct HookCommand {
     pub(crate) key: Key,
-    /// As what it runs; a run that there never is.
-    pub(crate) run: Run,
-    pub(crate) program: ProgramSpec,
-    pub(crate) number: u32,
+    pub(crate) program: Arc<ProgramSpec>,
+    /// Number and run of the instance that it is about, if it is one: a run that there never is.
+    pub(crate) instance: Option<(u32, Run)>,
+    /// Variables that tell it of the event, to be taken as they are.
+    pub(crate) told: Vec<(String, String)>,
 }
 
 impl Hooks {
@@ -213,16 +214,11 @@ impl Hooks {
             let Some(Running { hook, happening, .. }) = self.running.get(key) else { continue };
             let HookAction::Exec(program) = &hook.action else { continue };
             let mut program = (**program).clone();
-            let env = happening.environment().into_iter();
-            program.env = env.map(|(name, value)| (name, Template::new(value))).collect();
-            // Of no single instance: one that there never is.
-            let (mut instance, mut number) = (Key::new(u32::MAX, 0), 0);
-            if let Some(whom) = &happening.whom {
-                program.name.clone_from(&whom.program);
-                (instance, number) = (whom.instance, whom.number);
-            }
-            let run = Run { instance, incarnation: 0 };
-            return Some(HookCommand { key, run, program, number });
+            program.name = happening.program().unwrap_or_default().to_owned();
+            let run = |whom: &Whom| (whom.number, Run { instance: whom.instance, incarnation: 0 });
+            let instance = happening.whom.as_ref().map(run);
+            let told = happening.environment();
+            return Some(HookCommand { key, program: Arc::new(program), instance, told });
         }
         None
     }
@@ -294,11 +290,11 @@ impl Hooks {
         let is_idle = self.waiting.is_empty() && self.running.is_empty();
         let over_at = *self.over_at.get_or_insert(now + LAST_WORDS);
         if !is_idle && now >= over_at && over_at != Time::ZERO {
-            log::warn!(
-                "{} hooks have not ended within {} s and are not waited for",
-                self.running.len(),
-                LAST_WORDS.as_secs()
-            );
+            let within = LAST_WORDS.as_secs();
+            match self.running.len() {
+                1 => log::warn!("1 hook has not ended within {within} s and is not waited for"),
+                count => log::warn!("{count} hooks have not ended within {within} s and are not waited for"),
+            }
         }
         is_idle || now >= over_at
     }
@@ -323,7 +319,6 @@ impl Running {
 mod tests {
     use super::*;
     use crate::supervisor::State;
-    use crate::view::Whom;
 
     fn at(millis: u64) -> Time {
         Time::ZERO + Duration::from_millis(millis)
@@ -363,9 +358,9 @@ mod tests {
         let mut counts = Vec::new();
         loop {
             hooks.fire(registry, now);
-            let Some(HookCommand { key, program, .. }) = hooks.poll_command() else { return counts };
-            let count = program.env.iter().find(|(name, _)| name == "TASKMASTER_EVENT_COUNT").unwrap();
-            counts.push(count.1.to_string().parse().unwrap());
+            let Some(HookCommand { key, told, .. }) = hooks.poll_command() else { return counts };
+            let count = told.iter().find(|(name, _)| name == "TASKMASTER_EVENT_COUNT").unwrap();
+            counts.push(count.1.parse().unwrap());
             hooks.started(key, 1, None);
             hooks.ended(registry, key, ExitStatus::Code(0), &[]);
         }

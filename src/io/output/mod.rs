@@ -22,3 +22,7 @@ pub(crate) use pipes::Pipes;
 pub(crate) use stream::{LogRules, Stream};
 pub(crate) use tally::Counts;
 pub(crate) use voices::Voice;
+
+#[cfg(test)]
+#[path = "../../../tests/pipes/mod.rs"]
+mod histories;

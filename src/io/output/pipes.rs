@@ -6,6 +6,7 @@
 
 mod hearing;
 mod last_words;
+mod open_line;
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, PipeReader, Read};
@@ -49,7 +50,7 @@ pub(crate) struct Pipes {
     sinks: Sinks,
     voices: Voices,
     ready: VecDeque<Key>,
-    /// Pipes with something to read whose destination takes nothing for now.
+    /// Pipes with something to read whose destination takes nothing for now, or a line of another one first.
     parked: Vec<Key>,
     /// Pipes that are left alone for a moment, by slab index.
     rests: Timers,
@@ -70,8 +71,8 @@ pub(crate) struct Pipes {
 
 struct Pipe {
     receiver: Receiver,
-    /// Whose output it is.
-    instance: Key,
+    /// Whose output it is; none where nothing of it is written anywhere.
+    instance: Option<Key>,
     stream: Stream,
     is_queued: bool,
     /// Whether poll tells of it; not while it rests.
@@ -151,6 +152,23 @@ impl Pipes {
         stream: Stream,
         instance: Key,
     ) -> Key {
+        self.insert(registry, reader, stream, Some(instance))
+    }
+
+    /// Reads `reader`, which must be non-blocking and is no instance's, until it ends. Nothing is kept of
+    /// it but its last lines.
+    pub(crate) fn add_unlogged(&mut self, registry: &Registry, reader: PipeReader) -> Key {
+        let stream = self.open_nowhere(true);
+        self.insert(registry, reader, stream, None)
+    }
+
+    fn insert(
+        &mut self,
+        registry: &Registry,
+        reader: PipeReader,
+        stream: Stream,
+        instance: Option<Key>,
+    ) -> Key {
         let key = self.pipes.insert(Pipe {
             receiver: Receiver::from(OwnedFd::from(reader)),
             instance,
@@ -212,7 +230,7 @@ impl Pipes {
 
     /// When [`Pipes::pump`] is needed though no pipe has an event; never at rest.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        [self.rests.next(), self.sinks.next_deadline()].into_iter().flatten().min()
+        [self.rests.next(), self.sinks.next_deadline(), self.line_wait()].into_iter().flatten().min()
     }
 
     /// One bounded read for each pipe that is ready.
@@ -234,7 +252,7 @@ impl Pipes {
     }
 
     fn serve(&mut self, registry: &Registry, key: Key) {
-        if self.is_held_back(key) {
+        if self.is_to_wait(registry, key) {
             return self.parked.push(key);
         }
         match self.read_once(key) {
@@ -282,7 +300,7 @@ impl Pipes {
     }
 
     fn wake(&mut self, registry: &Registry, key: Key) {
-        if self.is_held_back(key) {
+        if self.is_to_wait(registry, key) {
             return self.parked.push(key);
         }
         match self.read_once(key) {
@@ -311,7 +329,8 @@ impl Pipes {
 
     fn unpark(&mut self) {
         for key in std::mem::take(&mut self.parked) {
-            if self.is_held_back(key) { self.parked.push(key) } else { self.ready.push_back(key) }
+            let waits = self.is_held_back(key) || self.waits_for_line(key);
+            if waits { self.parked.push(key) } else { self.ready.push_back(key) }
         }
     }
 
@@ -421,7 +440,8 @@ impl Pipes {
         }
         heard.extend(pipe.listen(new));
         pipe.remainder.clear();
-        let writer = Writer { pipe: key, instance: pipe.instance };
+        let Some(instance) = pipe.instance else { return };
+        let writer = Writer { pipe: key, instance };
         let mut out = Out { sinks, voices, dressed, now: *now, stream: &pipe.stream, writer };
         if !pipe.stream.keeps_lines_whole(out.sinks) {
             return out.write(data);
@@ -440,10 +460,10 @@ impl Pipes {
         if let Some(recent) = pipe.recent.take().filter(|_| !pipe.is_bereaved) {
             self.last_words.insert(key, recent);
         }
-        if !pipe.remainder.is_empty() {
+        if let Some(instance) = pipe.instance.filter(|_| !pipe.remainder.is_empty()) {
             pipe.remainder.push(b'\n');
             let Pipes { sinks, voices, dressed, now, .. } = self;
-            let writer = Writer { pipe: key, instance: pipe.instance };
+            let writer = Writer { pipe: key, instance };
             let mut out = Out { sinks, voices, dressed, now: *now, stream: &pipe.stream, writer };
             out.write_lines(&pipe.remainder);
         }

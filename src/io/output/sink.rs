@@ -23,6 +23,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const SKIP_BYTES_MAX: usize = 64 * 1024;
 /// How long the end of such a line is waited for.
 const SKIP_WITHIN: Duration = Duration::from_secs(3);
+/// How long a line that one pipe has begun keeps others from writing. The pieces of a line follow each other
+/// at once, nearly always; what does not is a prompt, and nobody is to wait for an answer to that.
+const LINE_WAIT: Duration = Duration::from_millis(250);
 
 /// Who writes: a pipe, and the instance whose it is.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +45,8 @@ pub(super) struct Sink {
     /// Whether more than one path, or the key of a sink that was merged into it, leads here.
     pub(super) has_other_names: bool,
     last_line: LastLine,
+    /// Until when others wait for the end of the last line, if any do.
+    line_wait: Option<Time>,
     /// Why the disk takes nothing, since when it does not.
     refused: Option<Refused>,
     /// With `log_full: block`: what the disk has refused and is to take yet.
@@ -87,6 +92,7 @@ impl Sink {
             is_watched: false,
             has_other_names: false,
             last_line,
+            line_wait: None,
             refused: None,
             held: VecDeque::new(),
             skip: None,
@@ -99,23 +105,51 @@ impl Sink {
         !self.held.is_empty()
     }
 
+    /// Which other pipe has begun a line here that has not ended.
+    pub(super) fn opener_of_line(&self, pipe: Key) -> Option<Key> {
+        match self.last_line {
+            LastLine::OpenedBy(opener) if opener != pipe => Some(opener),
+            LastLine::OpenedBy(_) | LastLine::Ended | LastLine::Broken => None,
+        }
+    }
+
+    /// Until when others wait for the end of the line that is open, the first of them from `now` on.
+    pub(super) fn await_line(&mut self, now: Time) -> Time {
+        *self.line_wait.get_or_insert(now + LINE_WAIT)
+    }
+
+    /// The same if somebody waits.
+    pub(super) fn line_wait(&self) -> Option<Time> {
+        self.line_wait
+    }
+
     /// Appends what a pipe delivered. A line that another pipe left open is ended first, so that no
     /// line is a mixture of two.
     pub(super) fn write(&mut self, writer: Writer, data: &[u8], now: Time, tally: &mut Tally) {
-        if now - self.looked_at >= LOOK_EVERY {
-            self.look(now);
-        }
         let data = &data[self.skipped(writer, data, now, tally)..];
         let Some(last) = data.last() else { return };
         let goes_on = [LastLine::Ended, LastLine::OpenedBy(writer.pipe)].contains(&self.last_line);
         if !goes_on && !self.end_line(writer, data, now, tally) {
             return;
         }
+        if data.contains(&b'\n') || !goes_on {
+            self.line_wait = None;
+        }
         self.last_line = if *last == b'\n' { LastLine::Ended } else { LastLine::OpenedBy(writer.pipe) };
         self.append(writer, data, now, tally);
     }
 
-    fn look(&mut self, now: Time) {
+    /// Looks whether the path still leads to the file, if that was not done lately. Whether it has looked.
+    pub(super) fn look_sometimes(&mut self, now: Time) -> bool {
+        let is_due = now - self.looked_at >= LOOK_EVERY;
+        if is_due {
+            self.look(now);
+        }
+        is_due
+    }
+
+    /// Looks whether the path still leads to the file.
+    pub(super) fn look(&mut self, now: Time) {
         self.looked_at = now;
         if let Err(error) = self.log_file.look() {
             log::debug!("a log file is not where it was, and a new one cannot be opened: {error}");
@@ -124,8 +158,9 @@ impl Sink {
 
     /// How much of `data` belongs to a line that has lost its beginning.
     fn skipped(&mut self, writer: Writer, data: &[u8], now: Time, tally: &mut Tally) -> usize {
-        let Some(Skip { pipe, bytes_left, until }) = self.skip.take() else { return 0 };
-        if pipe != writer.pipe || now > until {
+        let mine = |skip: &mut Skip| skip.pipe == writer.pipe || now > skip.until;
+        let Some(Skip { pipe, bytes_left, until }) = self.skip.take_if(mine) else { return 0 };
+        if now > until {
             return 0;
         }
         let line_end = data.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
@@ -213,6 +248,9 @@ impl Sink {
             self.note_refusal(&unwritten);
             data.drain(..written);
             self.held.push_front(Held { instance, data });
+            if self.log_file.give_up_line() {
+                continue;
+            }
             if self.full == LogFull::Drop {
                 for Held { instance, data } in std::mem::take(&mut self.held) {
                     self.lose(instance, data.len() as u64, tally);

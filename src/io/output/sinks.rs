@@ -61,18 +61,31 @@ impl Sinks {
         if let Some(line) = self.unfinished.remove(&id) {
             log_file.resume_line(line);
         }
-        let is_watched = self.watched.contains_key(path);
         let sinks = &mut self.sinks;
         let key = *self.by_id.entry(id).or_insert_with(|| sinks.insert(Sink::new(log_file)));
         self.by_path.insert(path.to_owned(), key);
         if let Some(sink) = self.sinks.get_mut(key) {
             sink.has_other_names |= sink.log_file.path() != path;
         }
-        if is_watched && let Some(sink) = self.sinks.get_mut(key) {
-            sink.is_watched = true;
-            self.news.push(path.to_owned());
+        let names: Vec<PathBuf> = self.watched.keys().cloned().collect();
+        for name in names {
+            if self.find(&name) == Some(key) {
+                self.news.push(name);
+                self.sinks.get_mut(key).into_iter().for_each(|sink| sink.is_watched = true);
+            }
         }
         Ok(key)
+    }
+
+    /// The open file that a path leads to, by whatever name it was opened.
+    fn find(&mut self, path: &Path) -> Option<Key> {
+        if let Some(key) = self.by_path.get(path) {
+            return Some(*key);
+        }
+        let key = *self.by_id.get(&FileId::at(path)?)?;
+        self.by_path.insert(path.to_owned(), key);
+        self.sinks.get_mut(key)?.has_other_names = true;
+        Some(key)
     }
 
     /// One user less; the last one closes the file.
@@ -84,9 +97,10 @@ impl Sinks {
             if sink.holds_back() {
                 // The last try: nobody comes back for it.
                 sink.full = LogFull::Drop;
-                sink.append_held(&mut self.tally);
+                self.append_held(key);
                 self.held_back -= 1;
             }
+            let Some(sink) = self.sinks.get_mut(key) else { return };
             if let Some(line) = sink.log_file.unfinished_line() {
                 if self.unfinished.len() >= UNFINISHED_MAX {
                     self.unfinished.clear();
@@ -136,20 +150,50 @@ impl Sinks {
         self.held_back > 0 && self.sinks.get(self.present(key)).is_some_and(Sink::holds_back)
     }
 
-    /// Appends what a pipe delivered.
-    pub(super) fn write(&mut self, key: Key, writer: Writer, data: &[u8], now: Time) {
+    /// Which other pipe has begun a line in this file that has not ended.
+    pub(super) fn opener_of_line(&self, key: Key, pipe: Key) -> Option<Key> {
+        self.sinks.get(self.present(key))?.opener_of_line(pipe)
+    }
+
+    /// Whether others are to wait for the end of that line, for the first time or still.
+    pub(super) fn awaits_line(&mut self, key: Key, now: Time) -> bool {
         let key = self.present(key);
-        let Some(sink) = self.sinks.get_mut(key) else { return };
-        let held_back = sink.holds_back();
-        sink.write(writer, data, now, &mut self.tally);
-        if !held_back && sink.holds_back() {
-            self.held_back += 1;
-            self.retry_at = Some(now + RETRY_AFTER);
+        self.sinks.get_mut(key).is_some_and(|sink| sink.await_line(now) > now)
+    }
+
+    /// Until when they do, if they do.
+    pub(super) fn line_wait(&self, key: Key) -> Option<Time> {
+        self.sinks.get(self.present(key))?.line_wait()
+    }
+
+    /// Appends what a pipe delivered. Where the path leads to another file by now, the rest goes there behind
+    /// the line that has begun; and if somebody else writes to that one already, through that one's sink.
+    pub(super) fn write(&mut self, key: Key, writer: Writer, mut data: &[u8], now: Time) {
+        self.look(key, now);
+        while !data.is_empty() {
+            let key = self.present(key);
+            let Some(sink) = self.sinks.get_mut(key) else { return };
+            let held_back = sink.holds_back();
+            let (piece, rest) = data.split_at(sink.log_file.until_switch(data));
+            sink.write(writer, piece, now, &mut self.tally);
+            if !held_back && sink.holds_back() {
+                self.held_back += 1;
+                self.retry_at = Some(now + RETRY_AFTER);
+            }
+            if sink.is_watched {
+                self.tell_news(key);
+            }
+            self.keep_identity(key);
+            data = rest;
         }
-        if sink.is_watched {
-            self.news.push(sink.log_file.path().to_owned());
+    }
+
+    /// Now and then, whether the path still leads to the file.
+    fn look(&mut self, key: Key, now: Time) {
+        let key = self.present(key);
+        if self.sinks.get_mut(key).is_some_and(|sink| sink.look_sometimes(now)) {
+            self.keep_identity(key);
         }
-        self.keep_identity(key);
     }
 
     /// Counts what was read from a pipe, but not for the log.
@@ -201,12 +245,22 @@ impl Sinks {
             self.sinks.iter().filter(|(_, sink)| sink.holds_back()).map(|(key, _)| key).collect();
         for key in keys {
             let Some(sink) = self.sinks.get_mut(key) else { continue };
-            sink.append_held(&mut self.tally);
-            self.held_back -= usize::from(!sink.holds_back());
+            // Who has removed the file, to make room, gets the room when we have let it go.
+            sink.look(now);
+            self.append_held(key);
+            self.held_back -= usize::from(self.sinks.get(key).is_some_and(|sink| !sink.holds_back()));
             self.keep_identity(key);
         }
         self.retry_at = (self.held_back > 0).then(|| now + RETRY_AFTER);
         self.held_back < before
+    }
+
+    fn append_held(&mut self, key: Key) {
+        let Some(sink) = self.sinks.get_mut(key) else { return };
+        sink.append_held(&mut self.tally);
+        if sink.is_watched {
+            self.tell_news(key);
+        }
     }
 
     /// We are about to leave: what is held gets a last try, and what is refused from now on is lost.
@@ -216,7 +270,7 @@ impl Sinks {
             let Some(sink) = self.sinks.get_mut(key) else { continue };
             sink.full = LogFull::Drop;
             if sink.holds_back() {
-                sink.append_held(&mut self.tally);
+                self.append_held(key);
             }
         }
         self.held_back = 0;
@@ -253,7 +307,7 @@ impl Sinks {
     /// From now on [`Sinks::take_news`] names this path when it was written to.
     pub(super) fn watch(&mut self, path: &Path) {
         *self.watched.entry(path.to_owned()).or_default() += 1;
-        if let Some(sink) = self.by_path.get(path).and_then(|key| self.sinks.get_mut(*key)) {
+        if let Some(sink) = self.find(path).and_then(|key| self.sinks.get_mut(key)) {
             sink.is_watched = true;
         }
     }
@@ -266,13 +320,25 @@ impl Sinks {
             return;
         }
         self.watched.remove(path);
-        if let Some(sink) = self.by_path.get(path).and_then(|key| self.sinks.get_mut(*key)) {
-            sink.is_watched = false;
+        let Some(key) = self.by_path.get(path).copied() else { return };
+        let is_watched = self.watched.keys().any(|other| self.by_path.get(other) == Some(&key));
+        if let Some(sink) = self.sinks.get_mut(key) {
+            sink.is_watched = is_watched;
         }
     }
 
-    /// Watched paths that were written to since the last call; one may be named twice. A file that
-    /// several names lead to is named by the one that it was opened with.
+    /// A watched file was written to: whoever follows it is to know, by whatever name.
+    fn tell_news(&mut self, key: Key) {
+        let Some(sink) = self.sinks.get(key) else { return };
+        if sink.has_other_names {
+            let names = self.watched.keys().filter(|path| self.by_path.get(*path) == Some(&key));
+            self.news.extend(names.cloned());
+        } else {
+            self.news.push(sink.log_file.path().to_owned());
+        }
+    }
+
+    /// Watched paths that were written to since the last call; one may be named twice.
     pub(super) fn take_news(&mut self) -> Vec<PathBuf> {
         std::mem::take(&mut self.news)
     }

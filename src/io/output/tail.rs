@@ -114,10 +114,14 @@ impl Follower {
             }
             return was_emptied;
         }
+        if found.len() == 0 && !self.partial.is_empty() {
+            // A line that has begun is finished where it began, and nothing comes into the new file before.
+            return false;
+        }
         let Ok(Some(file)) = open(&self.path) else { return false };
         self.end_line(out);
         if let Some(old) = old
-            && !self.is_newest_backup(&old)
+            && self.has_missed_a_file(&old)
         {
             out.extend_from_slice(b"(rotated more than once: lines in between are left out)\n");
         }
@@ -126,16 +130,16 @@ impl Follower {
         true
     }
 
-    /// Whether what was read before is `NAME.1`, so that nothing lies between it and the new file. A
-    /// file that was moved elsewhere, or removed, has no successor that could have been missed.
-    fn is_newest_backup(&self, old: &fs::Metadata) -> bool {
-        let backup = |number: u32| {
-            let mut name = self.path.clone().into_os_string();
-            name.push(format!(".{number}"));
-            fs::metadata(name).ok().map(|found| (found.dev(), found.ino()))
-        };
-        let id = Some((old.dev(), old.ino()));
-        (2..=100).map_while(|number| backup(number).map(Some)).all(|backup| backup != id)
+    /// Whether something lies between what was read before and the new file: `NAME.1` is another file, and was
+    /// written to later. What was read before may have been rotated away itself by then. A file that was moved
+    /// elsewhere, or removed, has no successor that could have been missed.
+    fn has_missed_a_file(&self, old: &fs::Metadata) -> bool {
+        let mut name = self.path.clone().into_os_string();
+        name.push(".1");
+        let written = |file: &fs::Metadata| (file.mtime(), file.mtime_nsec());
+        fs::metadata(name).is_ok_and(|newest| {
+            (newest.dev(), newest.ino()) != (old.dev(), old.ino()) && written(&newest) >= written(old)
+        })
     }
 }
 
@@ -251,6 +255,39 @@ mod tests {
         assert_eq!(read_all(&mut follower), "one\n");
         fs::rename(&path, directory.path().join("a.log.2")).unwrap();
         fs::write(directory.path().join("a.log.1"), "two\n").unwrap();
+        fs::write(&path, "three\n").unwrap();
+        assert_eq!(
+            read_all(&mut follower),
+            "(rotated more than once: lines in between are left out)\nthree\n"
+        );
+    }
+
+    #[test]
+    fn a_line_that_is_finished_in_a_file_that_was_moved_is_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.log");
+        fs::write(&path, "be").unwrap();
+        let mut follower = Follower::open(&path, 1).unwrap();
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        assert_eq!(read_all(&mut follower), "");
+        fs::rename(&path, directory.path().join("moved")).unwrap();
+        fs::write(&path, "").unwrap();
+        assert_eq!(read_all(&mut follower), "");
+        file.write_all(b"gun\n").unwrap();
+        fs::write(&path, "next\n").unwrap();
+        assert_eq!(read_all(&mut follower), "begun\nnext\n");
+    }
+
+    /// With few backups the file that was read last is gone by the time that somebody looks again.
+    #[test]
+    fn lines_are_missed_though_what_was_read_before_is_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.log");
+        fs::write(&path, "one\n").unwrap();
+        let mut follower = Follower::open(&path, 1).unwrap();
+        assert_eq!(read_all(&mut follower), "one\n");
+        fs::write(directory.path().join("a.log.1"), "two\n").unwrap();
+        fs::remove_file(&path).unwrap();
         fs::write(&path, "three\n").unwrap();
         assert_eq!(
             read_all(&mut follower),

@@ -68,7 +68,7 @@ pub(crate) struct CommandCheck {
     /// Whose check it is, as a run that there never is: checks are no strays of the process that they check.
     pub(crate) run: Run,
     /// The program with the check in the place of its command, and its output in one pipe.
-    pub(crate) program: ProgramSpec,
+    pub(crate) program: Arc<ProgramSpec>,
     pub(crate) number: u32,
 }
 
@@ -204,7 +204,7 @@ impl Prober {
                 ..(*watch.program).clone()
             };
             let run = Run { incarnation: 0, ..watch.run };
-            return Some(CommandCheck { key, run, program, number: watch.number });
+            return Some(CommandCheck { key, run, program: Arc::new(program), number: watch.number });
         }
         None
     }

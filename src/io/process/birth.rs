@@ -113,8 +113,9 @@ struct Delivery<'a> {
 }
 
 impl Birth<'_> {
-    /// The pid of the child, which has executed its program by now.
-    pub(super) fn deliver(&self) -> Result<u32, Failure> {
+    /// The pid of the child, which has executed its program by now. No handler of ours may run in it, as it would
+    /// be in our memory: so all signals wait.
+    pub(super) fn deliver(&self, _: &AllBlocked) -> Result<u32, Failure> {
         // Whoever becomes somebody else gets a memory of its own, or that user could reach into ours.
         let shares_memory = self.transition.is_none_or(|transition| !transition.changes_user());
         let own = Report::default();
@@ -130,8 +131,6 @@ impl Birth<'_> {
         let delivery = Delivery { birth: self, report };
         let mut stack = [const { MaybeUninit::<u128>::uninit() }; STACK_BYTES / size_of::<u128>()];
         let top = stack.as_mut_ptr_range().end.cast::<c_void>();
-        // No handler of ours may run in the child, which would be in our memory.
-        let _unblocked_at_the_end = AllBlocked::now();
         // SAFETY: we are suspended until the child has left our memory, so all that is borrowed outlives it, and
         // its stack is ours to lend: `be_born` needs less of it and never returns.
         let pid = unsafe { libc::clone(be_born, top, flags, ptr::from_ref(&delivery).cast_mut().cast()) };
@@ -235,12 +234,12 @@ impl Drop for SharedReport {
 }
 
 /// All signals wait for as long as this lives.
-struct AllBlocked {
+pub(super) struct AllBlocked {
     before: libc::sigset_t,
 }
 
 impl AllBlocked {
-    fn now() -> AllBlocked {
+    pub(super) fn now() -> AllBlocked {
         let (mut all, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
         // SAFETY: both calls write the sets that they are given.
         unsafe {

@@ -29,13 +29,13 @@ impl RunIds {
         RunIds { prefix: format!("{config}{pid}-{birth}-"), config }
     }
 
-    /// The name of a run.
-    pub(super) fn of(&self, run: Run) -> String {
-        let (index, generation) = (run.instance.index(), run.instance.generation());
-        format!("{}{index}.{generation}.{}", self.prefix, run.incarnation)
+    /// The name of a run, or of what is of no instance.
+    pub(super) fn of(&self, run: Option<Run>) -> String {
+        let Some(Run { instance, incarnation }) = run else { return format!("{}none", self.prefix) };
+        format!("{}{}.{}.{incarnation}", self.prefix, instance.index(), instance.generation())
     }
 
-    /// The run that a name of ours means. The commands of checks carry names of no run.
+    /// The run that a name of ours means. The commands of checks and hooks carry names of no run.
     pub(super) fn parse(&self, name: &str) -> Option<Run> {
         let mut parts = name.strip_prefix(&self.prefix)?.split('.').map(str::parse);
         let mut next = || parts.next()?.ok();
@@ -66,14 +66,17 @@ mod tests {
     fn a_name_tells_whose_it_is() {
         let ours = RunIds::new(Path::new("/srv/config.yaml"));
         let run = Run { instance: Key::new(3, 7), incarnation: 2 };
-        assert!(ours.of(run).ends_with("-3.7.2"), "{}", ours.of(run));
-        assert_eq!(ours.parse(&ours.of(run)), Some(run));
-        assert_eq!(ours.parse(&ours.of(Run { incarnation: 0, ..run })), None, "a check");
-        assert_eq!(ours.former_supervisor(&ours.of(run)), None);
+        let name = ours.of(Some(run));
+        assert!(name.ends_with("-3.7.2"), "{name}");
+        assert_eq!(ours.parse(&name), Some(run));
+        assert_eq!(ours.parse(&ours.of(Some(Run { incarnation: 0, ..run }))), None, "a check");
+        assert_eq!(ours.parse(&ours.of(None)), None, "a hook of a storm");
+        assert_eq!(ours.former_supervisor(&name), None);
         let former = RunIds { prefix: format!("{}41-99-", ours.config), ..ours.clone() };
-        assert_eq!(ours.former_supervisor(&former.of(run)), Some((41, 99)));
-        assert_eq!(ours.parse(&former.of(run)), None);
+        assert_eq!(ours.former_supervisor(&former.of(Some(run))), Some((41, 99)));
+        assert_eq!(ours.former_supervisor(&former.of(None)), Some((41, 99)));
+        assert_eq!(ours.parse(&former.of(Some(run))), None);
         let others = RunIds::new(Path::new("/srv/other.yaml"));
-        assert_eq!(ours.former_supervisor(&others.of(run)), None);
+        assert_eq!(ours.former_supervisor(&others.of(Some(run))), None);
     }
 }

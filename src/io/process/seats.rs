@@ -15,6 +15,7 @@ pub(super) struct Seats {
     null: File,
     /// For stdout and stderr; /dev/null holds those that nobody sits on.
     outputs: [OwnedFd; 2],
+    is_taken: bool,
 }
 
 /// One of the two.
@@ -29,7 +30,7 @@ impl Seats {
     pub(super) fn reserve() -> io::Result<Seats> {
         let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
         let another = || null.try_clone().map(OwnedFd::from);
-        Ok(Seats { outputs: [another()?, another()?], null })
+        Ok(Seats { outputs: [another()?, another()?], null, is_taken: false })
     }
 
     /// The number of /dev/null.
@@ -37,19 +38,21 @@ impl Seats {
         self.null.as_raw_fd()
     }
 
-    /// Lets `file` sit here until [`Seats::clear`]; the number it has then.
+    /// Lets `file` sit here until the next one or [`Seats::clear`]; the number it has then.
     pub(super) fn seat(&mut self, seat: Seat, file: OwnedFd) -> io::Result<RawFd> {
+        self.is_taken = true;
         let number = &mut self.outputs[seat as usize];
         dup3(&file, number, OFlag::O_CLOEXEC)?;
         Ok(number.as_raw_fd())
     }
 
-    /// The child has its own copies: a pipe ends when it closes them.
+    /// The child has its own copies: a pipe ends when it closes them. Nothing happens where nobody sits.
     pub(super) fn clear(&mut self) {
-        let Seats { null, outputs } = self;
-        for number in outputs {
-            // Onto a number that is taken this needs no descriptor and cannot fail.
-            let _ = dup3(null.as_fd(), number, OFlag::O_CLOEXEC);
+        if self.is_taken {
+            let Seats { null, outputs, .. } = self;
+            let leave = |number| dup3(null.as_fd(), number, OFlag::O_CLOEXEC);
+            // Onto a number that is taken this needs no descriptor and should not fail; if it does, once more.
+            self.is_taken = outputs.each_mut().map(leave).iter().any(Result::is_err);
         }
     }
 

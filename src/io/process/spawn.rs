@@ -1,26 +1,21 @@
 //! From a program's specification to a running process: everything is prepared here, and `birth`
 //! does it.
 
-use std::ffi::{CString, OsString};
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::ptr;
+use std::sync::Arc;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::libc::{self, c_char, c_int};
+use nix::libc::c_int;
 
-use super::birth::{self, Birth};
+use super::birth::{self, AllBlocked, Birth};
 use super::environment::Environment;
-use super::failure::explain;
 use super::leaks;
 use super::limits::FileLimit;
-use super::run_id::{self, RunIds};
+use super::prepared::Prepared;
+use super::run_id::RunIds;
 use super::seats::{Seat, Seats};
-use super::transition::Transition;
 use crate::config::{Output, ProgramSpec};
-use crate::io::program_path::find_program;
 use crate::io::reason::reason;
 use crate::supervisor::Run;
 
@@ -33,7 +28,34 @@ pub(crate) struct Launcher {
     /// Signals that are to be at their default in a child and are not in us.
     signals: Vec<c_int>,
     environment: Environment,
+    batch: Batch,
     run_ids: RunIds,
+}
+
+/// For whom a process is started, and what it is told.
+#[derive(Clone, Copy)]
+pub(crate) struct Whose<'a> {
+    /// Number and run of the instance; none where it is of no single one.
+    pub(crate) instance: Option<(u32, Run)>,
+    /// Variables beside those of its program, taken as they are. Who has any is no instance that follows
+    /// another of the same specification.
+    pub(crate) told: &'a [(String, String)],
+}
+
+impl Whose<'static> {
+    /// For an instance.
+    pub(crate) fn instance(number: u32, run: Run) -> Whose<'static> {
+        Whose { instance: Some((number, run)), told: &[] }
+    }
+}
+
+/// What the starts of a batch share.
+#[derive(Default)]
+struct Batch {
+    /// From the first start on.
+    blocked: Option<AllBlocked>,
+    /// What the last start was prepared with.
+    prepared: Option<Prepared>,
 }
 
 /// A process that was started, and our ends of its pipes.
@@ -61,69 +83,51 @@ impl Launcher {
             can_unshare: withheld.is_ok(),
             signals: birth::own_signals(),
             environment: Environment::inherit(),
+            batch: Batch::default(),
             limit,
             run_ids,
         })
     }
 
-    /// Starts instance `number` of `program`.
+    /// Starts `program`. Starts up to the next [`end_batch`](Launcher::end_batch) share what they can: until
+    /// then all signals wait, and the pipes of the last child do not end.
     ///
     /// # Errors
     /// What could not be done, and why, in words for the user.
-    pub(crate) fn spawn(&mut self, program: &ProgramSpec, number: u32, run: Run) -> Result<Spawned, String> {
-        let spawned = self.start(program, number, run);
-        self.seats.clear();
-        spawned
-    }
-
-    fn start(&mut self, program: &ProgramSpec, number: u32, run: Run) -> Result<Spawned, String> {
+    pub(crate) fn spawn(&mut self, program: &Arc<ProgramSpec>, whose: Whose) -> Result<Spawned, String> {
         let (streams, stdio) =
             self.open_streams(program).map_err(|error| format!("no pipe: {}", reason(&error)))?;
-        let expand = |template: &crate::config::Template| template.expand(&program.name, number);
-        let workingdir = PathBuf::from(expand(&program.workingdir));
-        let words: Vec<String> = program.cmd.iter().map(expand).collect();
-        let mut env = environment_of(program);
-        env.extend(program.env.iter().map(|(name, value)| (name.as_str(), expand(value))));
-        let path = env.iter().rev().find(|(name, _)| *name == "PATH").map(|(_, path)| OsString::from(path));
-        let path = path.or_else(|| std::env::var_os("PATH"));
-        let Some(file) = find_program(&words[0], path.as_deref(), &workingdir) else {
-            let missing = io::Error::from_raw_os_error(libc::ENOENT);
-            return Err(explain(&missing, &words[0], None, &workingdir));
+        let mut prepared = match self.batch.prepared.take() {
+            Some(prepared) if prepared.is_of(program) => prepared,
+            Some(_) | None => Prepared::new(program, &self.environment, whose)?,
         };
-        env.push(("TASKMASTER_PROGRAM_NAME", program.name.clone()));
-        env.push(("TASKMASTER_PROCESS_NUM", number.to_string()));
-        env.push(("TASKMASTER_PROCESS_NAME", format!("{}:{number}", program.name)));
-        env.push((run_id::VARIABLE, self.run_ids.of(run)));
+        let number = whose.instance.map_or(0, |(number, _)| number);
+        prepared.turn_to(number, &self.run_ids.of(whose.instance.map(|(_, run)| run)))?;
+        let birth = Birth {
+            file: prepared.file(),
+            arguments: prepared.arguments.pointers(),
+            environment: prepared.environment.pointers(),
+            workingdir: prepared.workingdir(),
+            stdio,
+            unneeded_from: self.can_unshare.then(|| self.seats.end()),
+            umask: program.umask,
+            file_limit: self.limit.of_children(),
+            transition: prepared.transition.as_ref(),
+            signals: &self.signals,
+        };
+        let blocked = self.batch.blocked.get_or_insert_with(AllBlocked::now);
+        let pid = birth
+            .deliver(blocked)
+            .map_err(|failure| failure.explain().unwrap_or_else(|| prepared.explain(&failure.into())))?;
+        self.batch.prepared = Some(prepared);
+        Ok(Spawned { pid, streams })
+    }
 
-        let arguments: Vec<CString> =
-            words.iter().map(|word| text(word.as_bytes())).collect::<Result<_, String>>()?;
-        let pointers: Vec<*const c_char> =
-            arguments.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect();
-        let file_text = text(file.as_os_str().as_bytes())?;
-        let directory = text(workingdir.as_os_str().as_bytes())?;
-        let transition = Transition::of(&program.identity);
-        let delivered = self.environment.with(&env, program.identity.clear_env, |environment| {
-            let birth = Birth {
-                file: &file_text,
-                arguments: &pointers,
-                environment,
-                workingdir: &directory,
-                stdio,
-                unneeded_from: self.can_unshare.then(|| self.seats.end()),
-                umask: program.umask,
-                file_limit: self.limit.of_children(),
-                transition: transition.as_ref(),
-                signals: &self.signals,
-            };
-            birth.deliver()
-        });
-        match delivered {
-            Ok(pid) => Ok(Spawned { pid, streams }),
-            Err(failure) => {
-                let plainly = || explain(&failure.into(), &words[0], Some(Path::new(&file)), &workingdir);
-                Err(failure.explain().unwrap_or_else(plainly))
-            }
-        }
+    /// Ends what was shared, and keeps nothing: the next start looks at the file system again. The loop has to
+    /// say this before it sleeps.
+    pub(crate) fn end_batch(&mut self) {
+        self.seats.clear();
+        self.batch = Batch::default();
     }
 
     /// Our ends of the pipes, and the numbers of the child's.
@@ -147,21 +151,6 @@ impl Launcher {
         };
         Ok((Streams { stdout, stderr }, [null, child_stdout, child_stderr]))
     }
-}
-
-/// As the system takes it. The configuration refuses a NUL, the environment cannot have one.
-fn text(bytes: &[u8]) -> Result<CString, String> {
-    CString::new(bytes).map_err(|error| format!("cannot be started: {error}"))
-}
-
-/// What a program has by who it is and by its files, before its own `env`.
-fn environment_of(program: &ProgramSpec) -> Vec<(&str, String)> {
-    let identity = &program.identity;
-    let user = identity.user.iter().flat_map(|user| {
-        [("HOME", &user.home), ("USER", &user.name), ("LOGNAME", &user.name), ("SHELL", &user.shell)]
-    });
-    let files = identity.env_file.iter().map(|(name, value)| (name.as_str(), value));
-    user.chain(files).map(|(name, value)| (name, value.clone())).collect()
 }
 
 /// A pipe of which only our end is non-blocking. A child whose stdout is non-blocking loses output

@@ -45,7 +45,7 @@ impl Pipes {
     pub(crate) fn catch_up(&mut self, key: Key) -> bool {
         let is_large = self.pipes.get(key).is_some_and(|pipe| pipe.is_large);
         let mut left = if is_large { LARGE_PIPE_BYTES } else { PIPE_BYTES };
-        while !self.is_held_back(key) {
+        while !self.is_held_back(key) && !self.waits_for_line(key) {
             match self.read_once(key) {
                 Outcome::Data(count) if count < left => left -= count,
                 Outcome::Drained => return true,
@@ -69,8 +69,10 @@ impl Pipe {
 
     /// What was waited for and one of these bytes ends, and who has said it.
     pub(super) fn listen(&mut self, new: &[u8]) -> Vec<(Run, Probe)> {
-        let Some(listener) = &mut self.listener else { return Vec::new() };
-        let run = Run { instance: self.instance, incarnation: listener.incarnation };
+        let (Some(listener), Some(instance)) = (&mut self.listener, self.instance) else {
+            return Vec::new();
+        };
+        let run = Run { instance, incarnation: listener.incarnation };
         let heard = listener.hears(new);
         self.forget_listener_if_done();
         heard.into_iter().map(|probe| (run, probe)).collect()
@@ -78,8 +80,10 @@ impl Pipe {
 
     /// The same of a last line that has no end, when nothing comes any more.
     pub(super) fn hear_out(&mut self) -> Vec<(Run, Probe)> {
-        let Some(mut listener) = self.listener.take() else { return Vec::new() };
-        let run = Run { instance: self.instance, incarnation: listener.incarnation };
+        let (Some(mut listener), Some(instance)) = (self.listener.take(), self.instance) else {
+            return Vec::new();
+        };
+        let run = Run { instance, incarnation: listener.incarnation };
         listener.hears_out().into_iter().map(|probe| (run, probe)).collect()
     }
 

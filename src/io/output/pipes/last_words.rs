@@ -31,6 +31,7 @@ impl Pipes {
             // Its end was seen before that of its process.
             None => return self.last_words.remove(&key).map_or_else(Vec::new, |recent| recent.lines()),
         }
+        self.hear_opener(registry, key);
         let mut total = 0;
         while total < LAST_WORDS_BYTES_MAX && !self.is_held_back(key) {
             match self.read_once(key) {
@@ -81,9 +82,9 @@ impl Pipes {
             }
         };
         let Some(pipe) = self.pipes.get_mut(key) else { return };
-        if let Destination::Sink(sink) = pipe.stream.destination {
+        if let (Destination::Sink(sink), Some(instance)) = (pipe.stream.destination, pipe.instance) {
             let kept = std::mem::take(&mut pipe.remainder).len();
-            self.sinks.lose(sink, pipe.instance, (kept + total) as u64);
+            self.sinks.lose(sink, instance, (kept + total) as u64);
         }
         if is_over {
             self.end(registry, key);
