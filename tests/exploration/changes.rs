@@ -138,21 +138,12 @@ impl World<'_> {
 
     /// What it needs may become something else with it.
     fn wish_up_by_change(&mut self, key: Key, decided: &mut Decided) {
-        let tries: Vec<(Key, u32)> = self.facts.iter().map(|(key, it)| (*key, it.tries)).collect();
         self.wish_up(key);
         let needs = self.needs_of(key);
         let is_needed = |facts: &&Facts| needs.contains(&facts.program);
         let needed = self.facts.iter().filter(|(_, facts)| is_needed(facts)).map(|(key, _)| *key);
         decided.touched.extend(needed);
         decided.touched.insert(key);
-        for (key, tries) in tries {
-            // Who has a process, or is about to, has had his tries.
-            if let Some(facts) = self.facts.get_mut(&key)
-                && matches!(facts.body, Body::HandedOut | Body::Alive)
-            {
-                facts.tries = tries;
-            }
-        }
     }
 
     /// The stopsignal that it is to get: who is told to end by the change itself has heard of no other than

@@ -2,10 +2,14 @@
 //! whatever order; and in each of them all that must always hold.
 //!
 //! Time goes on in half seconds where all times of a configuration are whole ones, so that every order of
-//! deadlines comes up, and a tick comes when it is due or after whatever else happens at that moment. At
-//! most so many orders are open at a time (`EXPLORE_ORDERS`, 1 unless told otherwise); nothing else is
-//! bounded, unless `EXPLORE_DEPTH` is. `EXPLORE=NAME` explores one configuration, `EXPLORE=all` all of them; `scripts/explore` does
-//! that with more orders.
+//! deadlines comes up, and a tick comes when it is due or after whatever else happens at that moment.
+//! Bounded are the orders that are open at a time and the places of one instance in the queue of spawns
+//! (`policies.rs`); what leads beyond is counted, and not followed.
+//!
+//! `EXPLORE=NAME,NAME` says which configurations, `EXPLORE=all` all of them (`scripts/explore`);
+//! `EXPLORE_ORDERS` how many orders may be open, `EXPLORE_DEPTH` how many things happen at most,
+//! `EXPLORE_TIMES=exact` that it counts how far apart deadlines are, and `EXPLORE_TWINS=N` that one in N
+//! states that are taken for the same is looked at closely (`twins.rs`).
 
 mod canonical;
 mod changes;
@@ -22,7 +26,7 @@ use twins::Twins;
 use world::Bounds;
 
 /// Those that are explored with all other tests.
-const QUICK: &str = "orders,always,reload-change";
+const QUICK: &str = "orders,always,reload-change,reload-gone";
 
 /// One configuration, and what was found, for people to read.
 fn report(policy: Policy, bounds: Bounds) {
@@ -60,4 +64,26 @@ fn every_reachable_state_keeps_every_promise() {
         let orders_max = orders_max.unwrap_or(policy.orders_max);
         report(policy, Bounds { orders_max, is_exact, depth_max, twins_every });
     }
+}
+
+/// One configuration with its times as they are, up to a depth, and every pair of states looked at.
+fn twins_of(name: &str, is_exact: bool, depth_max: usize) -> Twins {
+    let policy = POLICIES.into_iter().find(|policy| policy.name == name).expect("a policy");
+    let bounds = Bounds { orders_max: policy.orders_max, is_exact, depth_max, twins_every: 1 };
+    explore(policy, bounds).unwrap_or_else(|broken| panic!("{broken}")).twins
+}
+
+#[test]
+fn states_that_are_taken_for_the_same_have_the_same_future() {
+    for (name, depth) in [("orders", 6), ("reload-scale", 5), ("reload-remove", 6)] {
+        let Twins { pairs, unlike, example, .. } = twins_of(name, true, depth);
+        assert!(pairs > 100, "{name}: only {pairs} pairs");
+        assert_eq!(unlike, 0, "{name}: of {pairs} pairs\n{}", example.unwrap_or_default());
+    }
+}
+
+/// The order of deadlines is less than what they are: five seconds and ten are not always the same.
+#[test]
+fn states_that_are_not_the_same_are_told_apart() {
+    assert!(twins_of("orders", false, 8).unlike > 0);
 }

@@ -17,7 +17,7 @@ pub struct Policy {
     pub ends_count: bool,
     /// Whether processes leave strays behind.
     pub has_strays: bool,
-    /// Whether `scale` is given, to 1 and 2.
+    /// Whether `scale` of `a` is given, to 0, 1 and 2.
     pub scales: bool,
     /// Whether `restart --rolling` is given, one at a time and two.
     pub rolls: bool,
@@ -52,7 +52,7 @@ const PLAIN: Policy = Policy {
 
 /// Neither restart_delay together with anything that keeps the age of an end (kill_strays: always,
 /// liveness), nor jitter: what the canonical form leaves out must not matter.
-pub const POLICIES: [Policy; 22] = [
+pub const POLICIES: [Policy; 23] = [
     Policy {
         // A single instance, so that several orders at a time are to be borne: what comes while a stop or a
         // restart is under way.
@@ -149,11 +149,19 @@ pub const POLICIES: [Policy; 22] = [
     Policy {
         // One that becomes another, which is asked to end by another signal, and does not start by itself.
         name: "reload-change",
-        programs: "w: {cmd: x, starttime: 1, stoptime: 1, startretries: 1}",
+        programs: "w: {cmd: x, starttime: 0, stoptime: 1, startretries: 1}",
         other: Some(
-            "w: {cmd: y, starttime: 1, stoptime: 1, startretries: 1, stopsignal: INT, autostart: false}",
+            "w: {cmd: y, starttime: 0, stoptime: 1, startretries: 1, stopsignal: INT, autostart: false}",
         ),
-        places_max: 2,
+        orders_max: 2,
+        ..PLAIN
+    },
+    Policy {
+        // One that is taken away, and comes again.
+        name: "reload-gone",
+        programs: "w: {cmd: x, starttime: 0, stoptime: 1, startretries: 0}",
+        other: Some(""),
+        orders_max: 2,
         ..PLAIN
     },
     Policy {
@@ -163,6 +171,7 @@ pub const POLICIES: [Policy; 22] = [
         other: Some(
             "w: {cmd: x, numprocs: 1, starttime: 0, stoptime: 2, startretries: 0, stopsignal: INT, autorestart: always, killasgroup: false, autostart: false}",
         ),
+        orders_max: 2,
         ..PLAIN
     },
     Policy {
@@ -178,6 +187,7 @@ pub const POLICIES: [Policy; 22] = [
         name: "reload-remove",
         programs: "a: {cmd: x, starttime: 0, stoptime: 1, startretries: 0}, b: {cmd: x, starttime: 0, stoptime: 1, startretries: 0, depends_on: {a: {condition: running}}}",
         other: Some("a: {cmd: x, starttime: 0, stoptime: 1, startretries: 0}"),
+        orders_max: 2,
         ..PLAIN
     },
     Policy {

@@ -81,7 +81,10 @@ fn difference(one: Step, other: Step, ways: &Ways<'_>) -> String {
     let mut text = String::new();
     for (at, step) in [one, other].into_iter().enumerate() {
         text += &format!("one way:\n{}\n  is {}\n", ways.told(step).join("\n"), worlds[at].canonical());
-        let is_lonely = |choice: &&Choice| !futures[1 - at].contains(&after(&worlds[at], choice));
+        let is_lonely = |choice: &&Choice| {
+            let next = after(&worlds[at], choice);
+            futures[at].contains(&next) && !futures[1 - at].contains(&next)
+        };
         for choice in worlds[at].choices().iter().filter(is_lonely).take(EXAMPLES_MAX) {
             let mut next = worlds[at].clone();
             let kept = next.happen(choice);

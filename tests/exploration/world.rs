@@ -308,7 +308,7 @@ impl<'s> World<'s> {
             choices.extend(rolls.map(Choice::Order));
         }
         if self.setting.policy.scales {
-            choices.extend([0, 2].map(|count| Choice::Order(Order::Scale("a".to_owned(), count))));
+            choices.extend([0, 1, 2].map(|count| Choice::Order(Order::Scale("a".to_owned(), count))));
         }
         if self.setting.other.is_some() {
             choices.extend([true, false].map(Choice::Reload));
