@@ -13,12 +13,10 @@ mod disk;
 mod ears;
 mod history;
 mod logs;
-#[path = "../simulation/random.rs"]
 #[allow(dead_code)] // It is the simulation's.
 mod random;
 mod reference;
 mod scenes;
-#[path = "../simulation/shrinking.rs"]
 mod shrinking;
 mod texts;
 mod world;

@@ -2,13 +2,15 @@
 //! things that are never to be done to it: a second live process of one instance, and a signal to
 //! what has been reaped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use taskmaster::signal::Signal;
 use taskmaster::slots::Key;
 use taskmaster::supervisor::{Event, ExitStatus, Leftover, Remains, Run, Scope};
 use taskmaster::time::Time;
+
+use crate::trouble::Trouble;
 
 /// How a process will behave, drawn when it is spawned.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +27,8 @@ pub struct Nature {
     pub companion: Option<Companion>,
     /// Another process that left its group.
     pub stray: Option<Companion>,
+    /// One more, which the stray starts this much later if it lives then.
+    pub brood: Option<(Duration, Companion)>,
 }
 
 /// The other processes of a group, taken as one.
@@ -42,12 +46,17 @@ struct Process {
     end: Option<(Time, ExitStatus)>,
     /// A signal that waits for SIGCONT.
     pending: Option<Signal>,
+    /// A signal for it was refused.
+    was_refused: bool,
     unkillable_until: Time,
     /// When the companion ends or ended; the outer `None` never had one.
     companion_end: Option<Option<Time>>,
     /// The same for the stray.
     stray_end: Option<Option<Time>>,
+    /// When the stray starts another, and when that ends.
+    brood: Option<(Time, Option<Time>)>,
     is_stray_told: bool,
+    is_brood_told: bool,
     is_companion_told: bool,
     /// Its group is waited for.
     is_group_watched: bool,
@@ -65,6 +74,10 @@ struct Watch {
 pub struct Kernel {
     processes: BTreeMap<u32, Process>,
     watches: BTreeMap<Run, Watch>,
+    /// What is wrong with the system now.
+    pub trouble: Trouble,
+    /// Signals that have not been sent yet, in their order.
+    post: VecDeque<Sent>,
 }
 
 impl Kernel {
@@ -76,16 +89,21 @@ impl Kernel {
         let pid = self.free_pid();
         let companion_end = nature.companion.map(|companion| companion.life.map(|life| now + life));
         let stray_end = nature.stray.map(|stray| stray.life.map(|life| now + life));
+        let begin = nature.brood.map(|(after, brood)| (now + after, brood.life));
+        let brood = begin.map(|(begin, life)| (begin, life.map(|life| begin + life)));
         let process = Process {
             run,
             nature,
             is_reaped: false,
             end: nature.life.map(|(life, status)| (now + life, status)),
             pending: None,
+            was_refused: false,
             unkillable_until: now + nature.unkillable_for,
             companion_end,
             stray_end,
+            brood,
             is_stray_told: false,
+            is_brood_told: false,
             is_companion_told: false,
             is_group_watched: false,
         };
@@ -99,17 +117,49 @@ impl Kernel {
         2 + taken.count() as u32
     }
 
-    /// kill(2). `is_last_resort`: SIGKILL after a stopsignal that had its time.
+    /// The supervisor wants a signal to be sent: to whom it does not want it to be sent is seen now, whenever
+    /// it is.
     pub fn signal(&mut self, now: Time, sent: Sent) -> Result<(), String> {
-        let Sent { run, pid, signal, scope, is_last_resort } = sent;
+        let Sent { run, pid, signal, scope, .. } = sent;
         let process = self.processes.get_mut(&pid).filter(|process| process.run == run);
         let Some(process) = process else {
             return Err(format!("SIG{signal} to pid {pid}, which is not {run:?}'s any more"));
         };
-        if process.is_reaped && !(scope == Scope::Group && process.is_group_watched) {
+        if !process.may_get(scope) {
             return Err(format!("SIG{signal} to pid {pid}, which has been reaped"));
         }
-        if is_last_resort && process.pending.is_some() && !process.is_reaped {
+        // Nothing overtakes.
+        if self.trouble.is_slow || self.has_post() {
+            self.post.push_back(sent);
+            return Ok(());
+        }
+        self.send(now, sent)
+    }
+
+    /// Sends what has had to wait, in its order; whether there was something.
+    pub fn send_post(&mut self, now: Time) -> Result<bool, String> {
+        let mut has_sent = false;
+        while let Some(sent) = self.post.pop_front() {
+            self.send(now, sent)?;
+            has_sent = true;
+        }
+        Ok(has_sent)
+    }
+
+    pub fn has_post(&self) -> bool {
+        !self.post.is_empty()
+    }
+
+    /// kill(2), for those who are still there to get it.
+    fn send(&mut self, now: Time, sent: Sent) -> Result<(), String> {
+        let Sent { run, pid, signal, scope, is_last_resort } = sent;
+        let process = self.processes.get_mut(&pid).filter(|it| it.run == run && it.may_get(scope));
+        let Some(process) = process else { return Ok(()) };
+        if self.trouble.refuses_signals {
+            process.was_refused = true;
+            return Ok(());
+        }
+        if is_last_resort && process.pending.is_some() && !process.is_reaped && !process.was_refused {
             return Err(format!("SIGKILL to pid {pid}, which was stopped and never got SIGCONT"));
         }
         if !process.is_reaped {
@@ -141,7 +191,7 @@ impl Kernel {
 
     fn begin_watch(&mut self, run: Run, watch: Watch) {
         for process in self.processes.values_mut().filter(|process| process.run.instance == run.instance) {
-            (process.is_stray_told, process.is_companion_told) = (false, false);
+            (process.is_stray_told, process.is_brood_told, process.is_companion_told) = (false, false, false);
         }
         self.watches.insert(run, watch);
     }
@@ -151,7 +201,16 @@ impl Kernel {
         if !self.watches.get(&run).is_some_and(|watch| watch.strays) {
             return Err(format!("SIG{signal} to strays of {run:?} that nobody waits for"));
         }
+        if self.trouble.refuses_signals {
+            return Ok(());
+        }
         for process in self.processes.values_mut().filter(|process| process.run.instance == run.instance) {
+            if let Some((begin, end)) = process.brood.filter(|_| process.is_brood_told) {
+                let mut end = Some(end);
+                let brood = process.nature.brood.map(|(_, brood)| brood);
+                obey(now, brood, &mut end, process.unkillable_until, signal);
+                process.brood = end.map(|end| (begin, end));
+            }
             let Process { nature, unkillable_until, stray_end, companion_end, .. } = process;
             // Nobody else is known who could get it.
             if process.is_stray_told {
@@ -173,6 +232,10 @@ impl Kernel {
 
     /// What there is to tell of a run that is waited for.
     fn look(&self, now: Time, run: Run, watch: Watch) -> Option<Event> {
+        if watch.strays && self.trouble.is_blind {
+            // Who cannot be looked for is not gone.
+            return None;
+        }
         let of_instance = || self.processes.values().filter(|process| process.run.instance == run.instance);
         if of_instance().any(|it| it.is_group_watched && it.has_companion(now)) {
             return None;
@@ -181,6 +244,7 @@ impl Kernel {
         for process in of_instance().filter(|_| watch.strays) {
             let members = [
                 (process.has_stray(now), process.is_stray_told),
+                (process.has_brood(now), process.is_brood_told),
                 (watch.groups && process.has_companion(now), process.is_companion_told),
             ];
             for (_, is_told) in members.into_iter().filter(|(lives, _)| *lives) {
@@ -203,6 +267,7 @@ impl Kernel {
                 let of_instance = |process: &&mut Process| process.run.instance == run.instance;
                 for process in self.processes.values_mut().filter(of_instance) {
                     process.is_stray_told |= process.has_stray(now);
+                    process.is_brood_told |= process.has_brood(now);
                     process.is_companion_told |= groups && process.has_companion(now);
                 }
             }
@@ -219,7 +284,7 @@ impl Kernel {
         let Kernel { processes, watches, .. } = self;
         processes.retain(|_, process| {
             let is_watched = watches.contains_key(&process.run);
-            !process.is_reaped || is_watched || process.has_stray(now) || process.has_companion(now)
+            !process.is_reaped || is_watched || process.strays(now) > 0 || process.has_companion(now)
         });
     }
 
@@ -227,25 +292,32 @@ impl Kernel {
     pub fn left_of(&self, now: Time, instance: Key) -> (u32, u32) {
         let left = |process: &&Process| process.is_reaped && process.run.instance == instance;
         self.processes.values().filter(left).fold((0, 0), |(group, strays), process| {
-            (group + u32::from(process.has_companion(now)), strays + u32::from(process.has_stray(now)))
+            (group + u32::from(process.has_companion(now)), strays + process.strays(now))
         })
     }
 
     /// All that has no parent any more; a run that goes on may have left some of it, too.
-    pub fn survey(&self, now: Time) -> Vec<Leftover> {
+    ///
+    /// `None`: nobody can be looked for.
+    pub fn survey(&self, now: Time) -> Option<Vec<Leftover>> {
+        if self.trouble.is_blind {
+            return None;
+        }
         let of = |process: &Process| Leftover {
             run: process.run,
             group: u32::from(process.is_reaped && process.has_companion(now)),
-            strays: u32::from(process.has_stray(now)),
+            strays: process.strays(now),
         };
-        self.processes.values().map(of).filter(|left| left.group + left.strays > 0).collect()
+        Some(self.processes.values().map(of).filter(|left| left.group + left.strays > 0).collect())
     }
 
     /// The next time anything ends.
     pub fn next_end(&self, now: Time) -> Option<Time> {
         let leader = |process: &Process| (!process.is_reaped).then_some(process.end?.0);
         let ends = self.processes.values().flat_map(|process| {
-            [leader(process), process.companion_end.flatten(), process.stray_end.flatten()]
+            let brood =
+                process.brood.map(|(begin, end)| if begin > now { begin } else { end.unwrap_or(begin) });
+            [leader(process), process.companion_end.flatten(), process.stray_end.flatten(), brood]
         });
         ends.flatten().filter(|end| *end > now).min()
     }
@@ -277,6 +349,11 @@ pub struct Sent {
 }
 
 impl Process {
+    /// Whether a signal may be for it, or for what is left of its group.
+    fn may_get(&self, scope: Scope) -> bool {
+        !self.is_reaped || (scope == Scope::Group && self.is_group_watched)
+    }
+
     fn report(&self, now: Time) -> Option<Event> {
         let (_, status) = self.end.filter(|(at, _)| !self.is_reaped && *at <= now)?;
         Some(Event::Exited { run: self.run, status })
@@ -288,6 +365,18 @@ impl Process {
 
     fn has_stray(&self, now: Time) -> bool {
         self.stray_end.is_some_and(|end| end.is_none_or(|at| at > now))
+    }
+
+    /// The stray lived when it was to start another, and that has not ended.
+    fn has_brood(&self, now: Time) -> bool {
+        self.brood.is_some_and(|(begin, end)| {
+            let has_begun = self.stray_end.is_some_and(|end| end.is_none_or(|at| at > begin));
+            begin <= now && has_begun && end.is_none_or(|at| at > now)
+        })
+    }
+
+    fn strays(&self, now: Time) -> u32 {
+        u32::from(self.has_stray(now)) + u32::from(self.has_brood(now))
     }
 
     fn signal_leader(&mut self, now: Time, signal: Signal) {

@@ -2,7 +2,9 @@
 //!
 //! Every step is compared with a reference that was written from the interface contract alone.
 //! `SEED=n cargo test --test simulation` replays one sequence; `SECONDS=n`, `SEQUENCES=n` or `STEPS=n` say
-//! how many to play. A failure prints its seed and a short way to it.
+//! how many to play. A failure prints its seed and a short way to it; with `TRIES=n` the shortest of n.
+//! `SCENE=file` plays one scene. With `HOLDS_WITH=program`, another build of these tests, only such histories
+//! count as failures that hold there: `scripts/mutants --scenes` looks for scenes so.
 
 mod answers;
 mod changes;
@@ -19,16 +21,19 @@ mod sequence;
 mod shrinking;
 mod storm;
 mod trace;
+mod trouble;
 mod way_out;
 mod world;
 mod written;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use taskmaster::config::Config;
 
 use random::Random;
+use script::Broken;
 use sequence::play;
 use shrinking::{kind, shrink};
 use trace::Trace;
@@ -37,9 +42,6 @@ use trace::Trace;
 const SECONDS: u64 = 8;
 /// How many sequences are written down and played again.
 const SCENES_PLAYED_AGAIN: u64 = 100;
-/// More numbers than any sequence draws.
-const TAPE_LENGTH: usize = 20_000;
-
 #[test]
 fn every_random_sequence_keeps_every_promise() {
     let plain = programs::plain_config();
@@ -49,21 +51,25 @@ fn every_random_sequence_keeps_every_promise() {
     let begin = Instant::now();
     let patience = Duration::from_secs(number("SECONDS").unwrap_or(SECONDS));
     let sequences = number("SEQUENCES");
-    let (mut seed, mut steps) = (0, 0);
+    let (mut seed, mut steps, mut failures) = (0, 0, Vec::new());
     let enough = number("STEPS");
+    let tries = number("TRIES").unwrap_or(1);
     let goes_on = |seed: u64, steps: u64| match (sequences, enough) {
         (Some(sequences), _) => seed < sequences,
         (None, Some(enough)) => steps < enough,
         (None, None) => begin.elapsed() < patience,
     };
-    while goes_on(seed, steps) {
+    while goes_on(seed, steps) && (failures.len() as u64) < tries {
         match outcome(Random::new(seed), &plain, &mut Trace::default()) {
             Ok(count) => steps += count,
             // Who counts sequences wants to know whether one fails, and soon.
             Err(_) if sequences.is_some() => return examine(seed, &plain),
-            Err(broken) => return explain(seed, &broken, &plain),
+            Err(broken) => failures.push((seed, broken)),
         }
         seed += 1;
+    }
+    if !failures.is_empty() {
+        explain(failures, &plain);
     }
     let rate = steps as f64 / begin.elapsed().as_secs_f64();
     println!("{seed} sequences, {steps} steps, {rate:.0} steps/s");
@@ -77,20 +83,41 @@ fn examine(seed: u64, plain: &Config) {
     }
 }
 
-/// Finds a short sequence that fails alike, and shows that.
-fn explain(seed: u64, broken: &str, plain: &Config) {
-    let fails = |tape: &[u64]| {
-        let outcome = outcome(Random::from_tape(tape), plain, &mut Trace::default());
-        outcome.is_err_and(|other| kind(&other) == kind(broken))
-    };
-    let tape = shrink(Random::tape(seed, TAPE_LENGTH), fails);
+/// Finds short scenes that fail as these do, and shows the shortest.
+fn explain(failures: Vec<(u64, String)>, plain: &Config) -> ! {
+    // Those that are tried panic as often as they like.
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let shrunk = failures.into_iter().map(|(seed, broken)| {
+        let mut trace = Trace::kept();
+        drop(outcome(Random::new(seed), plain, &mut trace));
+        let is_like_it = |scene: &str| {
+            played(scene, &mut Trace::default()).is_err_and(|other| kind(&other.promise) == kind(&broken))
+                && holds_elsewhere(scene)
+        };
+        (shrink(&trace.scene(), is_like_it), seed, broken)
+    });
+    let (scene, seed, broken) =
+        shrunk.min_by_key(|(scene, ..)| (scene.lines().count(), scene.len())).expect("something has failed");
     let mut trace = Trace::kept();
-    let shown = outcome(Random::from_tape(&tape), plain, &mut trace);
-    let scene = trace.scene();
+    let shown = played(&scene, &mut trace).map_err(|broken| broken.promise);
+    panic::set_hook(hook);
     let text = trace.text();
     panic!(
         "{text}\n\nA scene for tests/simulation/scenes:\n{scene}\n\n{shown:?}, shrunk from\nseed {seed}: {broken}"
     );
+}
+
+/// Whether a scene holds with the build that `HOLDS_WITH` names, if it names one.
+fn holds_elsewhere(scene: &str) -> bool {
+    let Some(program) = std::env::var_os("HOLDS_WITH") else { return true };
+    let path = std::env::temp_dir().join(format!("scene-{}", std::process::id()));
+    std::fs::write(&path, scene).expect("room for a scene");
+    let mut there = std::process::Command::new(program);
+    there.args(["--exact", "every_scene_keeps_every_promise"]).env("SCENE", &path).env_remove("HOLDS_WITH");
+    let output = there.output().expect("the other build");
+    drop(std::fs::remove_file(path));
+    output.status.success()
 }
 
 /// Whatever is played can be written down and played again, step by step alike.
@@ -102,7 +129,8 @@ fn a_sequence_written_down_is_played_again() {
         outcome(Random::new(seed), &plain, &mut first).unwrap();
         let mut again = Trace::kept();
         let scene = first.scene();
-        script::play_scene(&scene, &mut again).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+        let played = played(&scene, &mut again);
+        played.unwrap_or_else(|broken| panic!("seed {seed}: {}: {}", broken.line, broken.promise));
         assert_eq!(first.text(), again.text(), "seed {seed}");
     }
 }
@@ -110,28 +138,32 @@ fn a_sequence_written_down_is_played_again() {
 /// Histories that have shown a bug, or show one that is planted: they keep their meaning whatever is drawn.
 #[test]
 fn every_scene_keeps_every_promise() {
-    let scenes = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/simulation/scenes");
-    let mut played = 0;
-    for entry in std::fs::read_dir(scenes).unwrap() {
-        let path = entry.unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap();
-        if let Some(planted) = text.lines().find_map(|line| line.strip_prefix("# Planted as ")) {
-            let mutant = format!("{scenes}/../../mutants/{}.toml", planted.trim_end_matches('.'));
-            assert!(std::path::Path::new(&mutant).exists(), "{}: {mutant} is not there", path.display());
-        }
-        let mut trace = Trace::kept();
-        let kept = catch_unwind(AssertUnwindSafe(|| script::play_scene(&text, &mut trace)));
-        match kept.unwrap_or_else(|_| Err("the core panicked".to_owned())) {
-            Ok(()) => played += 1,
-            Err(broken) => panic!("{}\n\n{}: {broken}", trace.text(), path.display()),
-        }
+    if let Some(path) = std::env::var_os("SCENE") {
+        return keeps_every_promise(path.as_ref());
     }
-    assert!(played > 0);
+    let scenes = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/simulation/scenes");
+    let paths: Vec<_> = std::fs::read_dir(scenes).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!paths.is_empty());
+    paths.iter().for_each(|path| keeps_every_promise(path));
+}
+
+fn keeps_every_promise(path: &Path) {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut trace = Trace::kept();
+    if let Err(Broken { line, promise }) = played(&text, &mut trace) {
+        panic!("{}\n\n{}: {line}: {promise}", trace.text(), path.display());
+    }
+}
+
+/// A panic is a broken promise, in a scene like elsewhere.
+fn played(scene: &str, trace: &mut Trace) -> Result<(), Broken> {
+    let kept = panic::catch_unwind(AssertUnwindSafe(|| script::play_scene(scene, trace)));
+    kept.unwrap_or_else(|_| Err(Broken { line: String::new(), promise: "the core panicked".to_owned() }))
 }
 
 /// A panic of the core is a broken promise like any other.
 fn outcome(random: Random, plain: &Config, trace: &mut Trace) -> Result<u64, String> {
-    let played = catch_unwind(AssertUnwindSafe(|| play(random, plain, trace)));
+    let played = panic::catch_unwind(AssertUnwindSafe(|| play(random, plain, trace)));
     played.unwrap_or_else(|_| Err("the core panicked".to_owned()))
 }
 

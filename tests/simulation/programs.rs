@@ -178,6 +178,7 @@ pub fn draw_nature(random: &mut Random, spec: &ProgramSpec) -> Nature {
         unkillable_for: if random.percent(10) { random.duration(30 * SECOND) } else { Duration::ZERO },
         companion: random.percent(25).then(|| draw_companion(random)),
         stray: random.percent(20).then(|| draw_companion(random)),
+        brood: random.percent(10).then(|| (random.duration(4 * SECOND), draw_companion(random))),
     }
 }
 
@@ -196,6 +197,7 @@ pub const CALM: Nature = Nature {
     unkillable_for: Duration::ZERO,
     companion: None,
     stray: None,
+    brood: None,
 };
 
 fn draw_life(random: &mut Random, starttime: Duration) -> Option<(Duration, ExitStatus)> {

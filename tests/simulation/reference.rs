@@ -12,6 +12,8 @@ use taskmaster::signal::Signal;
 use taskmaster::supervisor::{ExitStatus, Probe, Remains, Scope};
 use taskmaster::time::Time;
 
+use crate::way_out::GRACE;
+
 pub struct Expected {
     pub spec: Arc<ProgramSpec>,
     pub name: String,
@@ -41,6 +43,8 @@ pub struct Expected {
     pub lingers: bool,
     /// A run has ended, and no stop since has ended all that there may be.
     pub has_loose_ends: bool,
+    /// What is known of that.
+    past: Past,
     /// It is to end only because of what its earlier runs have left, and nobody has looked for that.
     owes_sweep: bool,
     /// What counts of what it leaves was changed while it ended.
@@ -67,6 +71,8 @@ pub struct Expected {
     pub excess_since: Option<Time>,
     /// Its next process is one that nobody has asked for.
     pub by_itself: bool,
+    /// Its wait was over in this step; what is asked for in the same step does not count for this process.
+    pub comes_by_itself: bool,
     /// How often it came back by itself after a run, since the last wish.
     pub comebacks: u32,
     /// When it was restarted after a run, since the last wish.
@@ -77,6 +83,8 @@ pub struct Expected {
     checks: Option<(bool, u32, u32)>,
     /// How and when its processes ended, all of them.
     pub ends: Vec<(Time, ExitStatus)>,
+    /// No process has been born since a spawn failed.
+    pub could_not_be_born: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -86,6 +94,26 @@ enum Outcome {
     Done,
     Ill,
     Recycled,
+}
+
+/// What anybody knows of the processes that the earlier runs of an instance have left.
+#[derive(Clone, Copy)]
+enum Past {
+    /// So many lived when somebody looked, and no run has ended since.
+    Seen {
+        group: u32,
+        strays: u32,
+    },
+    Unseen,
+}
+
+impl Past {
+    fn after_a_stop(rules: &ProgramSpec) -> Past {
+        match rules.killasgroup && rules.kill_strays != KillStrays::Never {
+            true => Past::Seen { group: 0, strays: 0 },
+            false => Past::Unseen,
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -105,6 +133,8 @@ pub struct Ending {
     pub asked_at: Time,
     /// There is no more patience.
     is_hard: bool,
+    /// Its strays were found before a shutdown may have given it up.
+    is_found_in_time: bool,
 }
 
 impl Expected {
@@ -128,6 +158,7 @@ impl Expected {
             group_counts: false,
             lingers: false,
             has_loose_ends: false,
+            past: Past::Seen { group: 0, strays: 0 },
             owes_sweep: false,
             has_mixed_rules: false,
             is_to_find_nothing: false,
@@ -139,11 +170,13 @@ impl Expected {
             old_at: None,
             excess_since: None,
             by_itself: false,
+            comes_by_itself: false,
             comebacks: 0,
             restarts: Vec::new(),
             last_born: None,
             checks: None,
             ends: Vec::new(),
+            could_not_be_born: false,
         }
     }
 
@@ -302,12 +335,33 @@ impl Expected {
         self.end(now);
         self.has_mixed_rules = has_mixed_rules;
         let rules = self.spec.clone();
+        self.past = Past::after_a_stop(&rules);
         self.ending.iter_mut().for_each(|ending| ending.rules = Some(rules.clone()));
     }
 
     /// It does not end, yet may be made to for what its earlier runs have left.
     pub fn may_have_left_something(&self) -> bool {
         self.ending.is_none() && self.has_loose_ends && !self.is_occupied()
+    }
+
+    /// Somebody has looked for what its earlier runs have left.
+    pub fn seen(&mut self, (group, strays): (u32, u32)) {
+        self.past = Past::Seen { group, strays };
+    }
+
+    /// Whether a stop is worth a look for what earlier runs have left.
+    pub fn is_worth_a_look(&self) -> bool {
+        let is_nothing = matches!(self.past, Past::Seen { group: 0, strays: 0 });
+        self.spec.kill_strays != KillStrays::Never && !is_nothing
+    }
+
+    /// Whether something may be left that a stop would end, as far as anybody knows without looking.
+    pub fn may_linger(&self) -> bool {
+        let may_be = match self.past {
+            Past::Seen { group, strays } => strays > 0 || (self.spec.killasgroup && group > 0),
+            Past::Unseen => true,
+        };
+        self.spec.kill_strays != KillStrays::Never && may_be
     }
 
     /// What its earlier runs have left is looked for from now on.
@@ -344,6 +398,7 @@ impl Expected {
             is_astray: false,
             asked_at: now,
             is_hard: false,
+            is_found_in_time: false,
         });
     }
 
@@ -391,8 +446,14 @@ impl Expected {
         Ok(signal == Signal::KILL && stopsignal != Signal::KILL)
     }
 
-    /// Its strays were found: they are asked to end, and get their own time.
+    /// Its strays were found: they are asked to end, and get their own time. Those that are found later share
+    /// what is left of it.
     pub fn strays_found(&mut self, now: Time, is_hard: bool) {
+        if let Some(ending) = self.ending.as_mut().filter(|ending| ending.is_astray) {
+            ending.due = if is_hard || ending.is_killed { now } else { ending.due };
+            (ending.is_asked, ending.is_killed, ending.is_hard) = (false, false, is_hard);
+            return;
+        }
         let due = if is_hard { now } else { now + self.spec.stoptime };
         let since = self.ending.as_ref().map_or(now, |ending| ending.since);
         self.ending = Some(Ending {
@@ -404,6 +465,7 @@ impl Expected {
             is_astray: true,
             asked_at: now,
             is_hard,
+            is_found_in_time: now < since + self.spec.stoptime + GRACE,
         });
     }
 
@@ -414,10 +476,10 @@ impl Expected {
         let Some(ending) = ending.as_mut().filter(|ending| ending.is_astray || waits_for_strays) else {
             return Err(format!("{name}: SIG{signal} to strays that it does not have"));
         };
-        if signal == spec.stopsignal && !ending.is_asked && !is_hard {
-            ending.is_asked = true;
-        } else if signal == Signal::KILL && ending.due <= now {
+        if signal == Signal::KILL && ending.due <= now {
             ending.is_killed = true;
+        } else if signal == spec.stopsignal && !ending.is_asked && !is_hard {
+            ending.is_asked = true;
         } else if signal != Signal::CONT {
             return Err(format!("{name}: SIG{signal} to strays too early, or once too often"));
         }
@@ -436,6 +498,12 @@ impl Expected {
     /// Strays that were found must have been told to end.
     pub fn has_strays_unasked(&self) -> bool {
         self.ending.as_ref().is_some_and(|ending| ending.is_astray && !ending.is_asked && !ending.is_killed)
+    }
+
+    /// Strays that were found in time have a stoptime, and it is not over.
+    pub fn has_strays_with_time(&self, now: Time) -> bool {
+        let has_time = |it: &Ending| it.is_found_in_time && !it.is_killed && !it.is_hard && now < it.due;
+        self.is_occupied() && self.ending.as_ref().is_some_and(has_time)
     }
 
     /// A process that is to end must have been told so, unless others must end before.
@@ -536,7 +604,7 @@ impl Expected {
 
     pub fn born(&mut self, now: Time) {
         (self.is_handed_out, self.born, self.is_proven) = (false, Some(now), false);
-        self.last_born = Some(now);
+        (self.last_born, self.could_not_be_born) = (Some(now), false);
         match &mut self.ending {
             Some(ending) => {
                 ending.due = now + self.spec.stoptime;
@@ -547,10 +615,10 @@ impl Expected {
     }
 
     pub fn stillborn(&mut self, now: Time) {
-        self.is_handed_out = false;
+        (self.is_handed_out, self.could_not_be_born) = (false, true);
         match self.ending {
             None => self.failed(now),
-            Some(_) if self.lingers => self.end_what_is_left(now),
+            Some(_) if self.lingers || self.may_linger() => self.end_what_is_left(now),
             Some(_) => self.ended(),
         }
     }
@@ -562,6 +630,8 @@ impl Expected {
         self.born = None;
         self.ends.push((now, status));
         self.has_loose_ends = true;
+        let is_stop = self.ending.is_some() || self.spec.kill_strays == KillStrays::Always;
+        self.past = if is_stop { Past::after_a_stop(&self.spec) } else { Past::Unseen };
         self.group_counts = self.spec.killasgroup;
         let counts_strays = self.spec.kill_strays != KillStrays::Never;
         if let Some(ending) = self.ending.as_mut().filter(|it| !it.is_asked && !it.is_killed && !it.is_hard) {
@@ -637,6 +707,7 @@ impl Expected {
         }
         if self.retry_at.is_some_and(|at| at <= now) {
             (self.retry_at, self.is_queued) = (None, true);
+            self.comes_by_itself = self.by_itself;
         }
     }
 

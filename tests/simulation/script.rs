@@ -13,16 +13,28 @@ use taskmaster::time::Time;
 
 use crate::kernel::{Companion, Nature};
 use crate::trace::Trace;
+use crate::trouble::Trouble;
 use crate::world::{Kept, World};
 
+/// Where a scene breaks a promise, and which.
+pub struct Broken {
+    pub line: String,
+    pub promise: String,
+}
+
 /// Plays a scene. Lines that begin with `#` are for people.
-pub fn play_scene(text: &str, trace: &mut Trace) -> Kept {
+pub fn play_scene(text: &str, trace: &mut Trace) -> Result<(), Broken> {
+    let broken = |line: &str| {
+        let line = line.to_owned();
+        move |promise| Broken { line, promise }
+    };
     let mut lines = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
     let first = lines.next().and_then(|line| line.strip_prefix("config "));
-    let config = read_config(first.ok_or("a scene begins with its config")?)?;
-    let mut player = Player { world: World::new(&config, trace), end: Time::ZERO };
+    let first = first.ok_or("a scene begins with its config".to_owned());
+    let config = first.and_then(read_config).map_err(broken("config"))?;
+    let mut player = Player { world: World::new(&config, trace), end: None };
     for line in lines {
-        player.play(line).map_err(|broken| format!("{line}: {broken}"))?;
+        player.play(line).map_err(broken(line))?;
     }
     Ok(())
 }
@@ -30,7 +42,7 @@ pub fn play_scene(text: &str, trace: &mut Trace) -> Kept {
 struct Player<'t> {
     world: World<'t>,
     /// When a shutdown must be over.
-    end: Time,
+    end: Option<Time>,
 }
 
 impl Player<'_> {
@@ -54,8 +66,11 @@ impl Player<'_> {
             "order" => self.order(rest),
             "roll" => {
                 let (batch, target) = pair(rest)?;
-                let keys = self.keys(target);
-                self.world.roll(number(batch)?, target, &keys)
+                let (batch, keys) = (number(batch)?, self.keys(target));
+                if batch == 0 {
+                    return Err("nobody has his turn".to_owned());
+                }
+                self.world.roll(batch, target, &keys)
             }
             "reload" => world.reload(read_config(rest)?),
             "scale" => {
@@ -64,14 +79,27 @@ impl Player<'_> {
             }
             "signal" => world.shutdown_signal(),
             "survey" => world.survey_unasked(),
+            "trouble" => {
+                world.set_trouble(Trouble::read(rest)?);
+                Ok(())
+            }
+            "post" => world.send_post().map(drop),
             "take" => world.take_spawn().map(drop),
+            "settled" if !world.is_left_alone() => Err("it is not left alone".to_owned()),
             "settled" => world.is_settled(),
             "answered" => world.is_answered(),
             "way-out" => {
-                self.end = world.way_out.end(world.now, &world.expected);
+                self.end = Some(world.way_out.end(world.now, &world.expected));
                 Ok(())
             }
-            "over" => world.is_over(self.end),
+            "over" => {
+                let end = self.end.ok_or("nobody has asked for the end")?;
+                let is_late = world.now > end;
+                if world.quit.is_none() && !is_late && !world.is_left_alone() {
+                    return Err("it is not over yet".to_owned());
+                }
+                world.is_over(end)
+            }
             _ => self.report(word, rest),
         }
     }
@@ -151,8 +179,24 @@ fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("`{text}` is no number"))
 }
 
-fn nanoseconds(text: &str) -> Result<Duration, String> {
-    number(text).map(Duration::from_nanos)
+/// `3s`, `20ms`, `1ns`.
+pub fn nanoseconds(text: &str) -> Result<Duration, String> {
+    if let Some(text) = text.strip_suffix("ms") {
+        return number(text).map(Duration::from_millis);
+    }
+    match text.strip_suffix("ns") {
+        Some(text) => number(text).map(Duration::from_nanos),
+        None => number(text.strip_suffix('s').ok_or("no time")?).map(Duration::from_secs),
+    }
+}
+
+/// A time so that it can be read again.
+pub fn time(time: Duration) -> String {
+    match time.subsec_nanos() {
+        0 => format!("{}s", time.as_secs()),
+        nanos if nanos % 1_000_000 == 0 => format!("{}ms", time.as_millis()),
+        _ => format!("{}ns", time.as_nanos()),
+    }
 }
 
 /// A late report about an earlier process; its run, as numbers.
@@ -164,6 +208,7 @@ pub fn stale(event: &Event) -> String {
         Event::Spawned { run, .. } => ("spawned", run),
         Event::SpawnFailed { run, .. } => ("spawn-failed", run),
         Event::Probed { run, .. } => ("check", run),
+        Event::Measured { run, .. } => ("memory", run),
         other => return format!("# {other:?}"),
     };
     let key = run.instance;
@@ -182,30 +227,32 @@ fn read_stale(kind: &str, rest: &str) -> Result<Event, String> {
         "spawned" => Event::Spawned { run, pid: u32::MAX },
         "spawn-failed" => Event::SpawnFailed { run, reason: "late".to_owned() },
         "check" => Event::Probed { run, probe: Probe::Liveness, outcome: Err("late".to_owned()) },
+        "memory" => Event::Measured { run, resident: u64::MAX },
         _ => return Err(format!("`{kind}` is no report")),
     })
 }
 
-/// `life=NANOSECONDS:code1 obeys=0 frozen unkillable=5 companion=LIFE:OBEYS stray=-:-`; what is not there is
-/// as with a process that lives for ever and obeys nobody.
+/// `life=1s:code1 obeys=0s frozen unkillable=5s companion=LIFE:OBEYS stray=-:- brood=AFTER:LIFE:OBEYS`; what is
+/// not there is as with a process that lives for ever and obeys nobody.
 pub fn nature(nature: &Nature) -> String {
-    let Nature { life, obeys_after, is_frozen, unkillable_for, companion, stray } = nature;
+    let Nature { life, obeys_after, is_frozen, unkillable_for, companion, stray, brood } = nature;
     let mut words = Vec::new();
     if let Some((life, status)) = life {
         words.push(match status {
-            ExitStatus::Code(code) => format!("life={}:code{code}", life.as_nanos()),
+            ExitStatus::Code(code) => format!("life={}:code{code}", time(*life)),
             ExitStatus::Signal { signal, .. } => {
-                format!("life={}:signal{}", life.as_nanos(), signal.number())
+                format!("life={}:signal{}", time(*life), signal.number())
             }
         });
     }
-    words.extend(obeys_after.map(|after| format!("obeys={}", after.as_nanos())));
+    words.extend(obeys_after.map(|after| format!("obeys={}", time(after))));
     words.extend(is_frozen.then(|| "frozen".to_owned()));
-    words.push(format!("unkillable={}", unkillable_for.as_nanos()));
-    let optional = |time: Option<Duration>| time.map_or("-".to_owned(), |time| time.as_nanos().to_string());
-    for (name, other) in [("companion", companion), ("stray", stray)] {
-        words.extend(other.map(|it| format!("{name}={}:{}", optional(it.life), optional(it.obeys_after))));
-    }
+    words.extend((!unkillable_for.is_zero()).then(|| format!("unkillable={}", time(*unkillable_for))));
+    let optional = |at: Option<Duration>| at.map_or("-".to_owned(), time);
+    let other = |it: &Companion| format!("{}:{}", optional(it.life), optional(it.obeys_after));
+    words.extend(companion.as_ref().map(|it| format!("companion={}", other(it))));
+    words.extend(stray.as_ref().map(|it| format!("stray={}", other(it))));
+    words.extend(brood.as_ref().map(|(after, it)| format!("brood={}:{}", time(*after), other(it))));
     words.join(" ")
 }
 
@@ -213,11 +260,15 @@ fn read_nature(text: &str) -> Result<Nature, String> {
     let words: BTreeMap<&str, &str> =
         text.split_whitespace().map(|word| word.split_once('=').unwrap_or((word, ""))).collect();
     let optional = |text: &str| if text == "-" { Ok(None) } else { nanoseconds(text).map(Some) };
-    let other = |name: &str| -> Result<Option<Companion>, String> {
-        let Some(text) = words.get(name) else { return Ok(None) };
+    let read = |text: &str| -> Result<Companion, String> {
         let (life, obeys) = text.split_once(':').ok_or("no two times")?;
-        Ok(Some(Companion { life: optional(life)?, obeys_after: optional(obeys)? }))
+        Ok(Companion { life: optional(life)?, obeys_after: optional(obeys)? })
     };
+    let other = |name: &str| words.get(name).map(|text| read(text)).transpose();
+    let brood = words.get("brood").map(|text| {
+        let (after, rest) = text.split_once(':').ok_or("no three times")?;
+        Ok::<_, String>((nanoseconds(after)?, read(rest)?))
+    });
     let life = match words.get("life") {
         None => None,
         Some(text) => {
@@ -232,6 +283,7 @@ fn read_nature(text: &str) -> Result<Nature, String> {
         unkillable_for: words.get("unkillable").map_or(Ok(Duration::ZERO), |text| nanoseconds(text))?,
         companion: other("companion")?,
         stray: other("stray")?,
+        brood: brood.transpose()?,
     })
 }
 

@@ -14,18 +14,21 @@ use crate::programs::{CALM, draw_config, draw_nature, draw_section, is_connected
 use crate::random::Random;
 use crate::script;
 use crate::trace::Trace;
+use crate::trouble::Trouble;
 use crate::world::{Kept, World};
 use crate::written;
 
 /// Turns in which a world that is left alone must come to rest. Far beyond what any needs.
 const TURNS_MAX: usize = 2_000;
 const NANOSECOND: Duration = Duration::from_nanos(1);
+const SLEEP_MAX: Duration = Duration::from_secs(3 * 60 * 60);
 
 /// Plays the sequence of this chance; how many steps it had, or the promise that was broken.
 pub fn play<'t>(mut random: Random, plain: &'t Config, trace: &'t mut Trace) -> Result<u64, String> {
     let config = draw_config(&mut random, plain);
     trace.play(|| format!("config {}", written::config(&config)));
-    let mut sequence = Sequence { random, world: World::new(&config, trace), plain };
+    let has_trouble = random.percent(50);
+    let mut sequence = Sequence { random, world: World::new(&config, trace), plain, has_trouble };
     sequence.world.boot()?;
     for _ in 0..20 + sequence.random.below(120) {
         sequence.step()?;
@@ -48,6 +51,8 @@ struct Sequence<'t> {
     random: Random,
     world: World<'t>,
     plain: &'t Config,
+    /// Effects fail now and then.
+    has_trouble: bool,
 }
 
 impl Sequence<'_> {
@@ -58,6 +63,13 @@ impl Sequence<'_> {
     }
 
     fn step(&mut self) -> Kept {
+        if self.has_trouble && self.random.percent(4) {
+            let trouble = self.world.kernel.trouble.change(&mut self.random);
+            self.world.set_trouble(trouble);
+        }
+        if self.world.kernel.has_post() && self.random.percent(15) {
+            self.world.send_post()?;
+        }
         match self.random.below(100) {
             0..14 => self.order(),
             14..16 => self.roll(),
@@ -87,7 +99,7 @@ impl Sequence<'_> {
             43..45 => {
                 self.world.times.jump(&mut self.random);
                 let (ahead, behind) = self.world.times.wall_set();
-                self.world.play(|| format!("wall {} {}", ahead.as_nanos(), behind.as_nanos()));
+                self.world.play(|| format!("wall {} {}", script::time(ahead), script::time(behind)));
                 self.world.keep_schedules()
             }
             45..60 => self.report_an_end(),
@@ -155,7 +167,9 @@ impl Sequence<'_> {
     fn advance(&mut self) {
         let deadline = self.world.core.next_deadline();
         let end = self.world.kernel.next_end(self.world.now);
-        let anywhere = self.world.now + self.random.duration(Duration::from_secs(2));
+        // Now and then the machine sleeps, or the supervisor was stopped.
+        let far = if self.random.percent(1) { SLEEP_MAX } else { Duration::from_secs(2) };
+        let anywhere = self.world.now + self.random.duration(far);
         let to = match self.random.below(8) {
             0..2 => deadline,
             2 => deadline.map(|deadline| Time::ZERO + (deadline - Time::ZERO).saturating_sub(NANOSECOND)),
@@ -231,7 +245,8 @@ impl Sequence<'_> {
             return Ok(());
         }
         let run = self.random.pick(&runs);
-        self.world.report_stale(match self.random.below(6) {
+        self.world.report_stale(match self.random.below(7) {
+            6 => Event::Measured { run, resident: u64::MAX },
             5 => Event::Probed { run, probe: Probe::Liveness, outcome: Err("late".to_owned()) },
             4 => Event::StraysFound { run, count: 1 },
             0 => Event::Exited { run, status: ExitStatus::Code(1) },
@@ -243,7 +258,7 @@ impl Sequence<'_> {
 
     /// One turn of a loop that has nothing better to do; false when nothing is left to happen.
     fn turn(&mut self, is_calm: bool) -> Result<bool, String> {
-        let mut is_busy = false;
+        let mut is_busy = self.world.send_post()?;
         while self.world.take_spawn()? {
             is_busy = true;
         }
@@ -268,6 +283,7 @@ impl Sequence<'_> {
     /// Left alone, with new processes that behave, it converges: everybody is what was wished, and
     /// every order is done.
     fn leave_alone(&mut self) -> Kept {
+        self.world.set_trouble(Trouble::default());
         for _ in 0..TURNS_MAX {
             if !self.turn(true)? {
                 self.world.play(|| "settled".to_owned());
@@ -285,9 +301,12 @@ impl Sequence<'_> {
                 if self.random.percent(4) { self.world.shutdown_signal()? } else { self.step()? }
             }
         }
+        if self.random.percent(50) {
+            self.world.set_trouble(Trouble::default());
+        }
         let mut end = self.end_of_way_out();
         for _ in 0..TURNS_MAX {
-            if self.world.quit.is_some() || !self.turn(false)? {
+            if self.world.quit.is_some() || self.world.now > end || !self.turn(false)? {
                 break;
             }
             if !self.world.way_out.is_hard() && self.random.percent(5) {

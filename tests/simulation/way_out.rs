@@ -9,7 +9,7 @@ use taskmaster::time::Time;
 use crate::reference::Expected;
 
 /// What everybody of one priority gets beyond the longest stoptime before the next may end.
-const GRACE: Duration = Duration::from_secs(10);
+pub const GRACE: Duration = Duration::from_secs(10);
 
 /// When a shutdown began, and when a second signal made it a hard one.
 #[derive(Default)]

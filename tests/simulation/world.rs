@@ -61,6 +61,8 @@ pub struct World<'t> {
     began_to_stop: Vec<i32>,
     /// When an instance of a program was last queued to be spawned.
     last_queued: BTreeMap<String, Time>,
+    /// What a look at the past will show in this step is known already.
+    is_thought_of: bool,
     /// What the core wants, and has not got yet.
     wants: VecDeque<Action>,
     trace: &'t mut Trace,
@@ -101,6 +103,7 @@ impl<'t> World<'t> {
             may_end_at_once: BTreeSet::new(),
             began_to_stop: Vec::new(),
             last_queued: BTreeMap::new(),
+            is_thought_of: false,
             wants: VecDeque::new(),
             trace,
         }
@@ -123,7 +126,7 @@ impl<'t> World<'t> {
         let before = self.now;
         self.now = self.now.max(to);
         let passed = self.now - before;
-        self.play(|| format!("pass {}", passed.as_nanos()));
+        self.play(|| format!("pass {}", script::time(passed)));
         self.look_around();
     }
 
@@ -299,8 +302,10 @@ impl<'t> World<'t> {
     /// A report about a process that is history: nothing may come of it.
     pub fn report_stale(&mut self, event: Event) -> Kept {
         self.play(|| script::stale(&event));
-        // Any event may bring a shutdown on that has run out of time.
-        let is_late = self.core.next_deadline().is_some_and(|deadline| deadline <= self.now);
+        // Any event may bring a shutdown on that has run out of time, or let one be recycled for whom the last
+        // other one has just gone.
+        let is_late = self.core.next_deadline().is_some_and(|deadline| deadline <= self.now)
+            || self.expected.values().any(|it| it.excess_since.is_some());
         let before = self.all_of_the_core();
         self.handle(event)?;
         let is_same = self.all_of_the_core() == before;
@@ -438,15 +443,45 @@ impl<'t> World<'t> {
         if is_asked {
             let found = self.kernel.survey(self.now);
             self.trace.note(self.now, || format!("survey: {found:?}"));
-            self.tell(Event::Surveyed { found });
+            if found.is_some() && !self.is_thought_of {
+                self.all_is_seen();
+            }
+            self.tell(found.map_or(Event::SurveyFailed, |found| Event::Surveyed { found }));
+        }
+    }
+
+    /// Somebody has looked for what earlier runs have left. What is being ended is looked after already; what is
+    /// about to be is shown as it was.
+    fn all_is_seen(&mut self) {
+        for (key, instance) in &mut self.expected {
+            let is_ending = |state: &State| matches!(state, State::Stopping(_));
+            if !self.shown.get(&instance.name).is_some_and(is_ending) {
+                instance.seen(self.kernel.left_of(self.now, *key));
+            }
         }
     }
 
     /// Somebody wants to know what is left of earlier runs. Nothing may come of it.
     pub fn survey_unasked(&mut self) -> Kept {
         self.play(|| "survey".to_owned());
-        let found = self.kernel.survey(self.now);
-        self.handle(Event::Surveyed { found })
+        match self.kernel.survey(self.now) {
+            Some(found) => {
+                self.all_is_seen();
+                self.handle(Event::Surveyed { found })
+            }
+            // Nobody is told: nobody waits for it.
+            None => Ok(()),
+        }
+    }
+
+    /// Whether nothing is going to happen unless somebody wants something.
+    pub fn is_left_alone(&self) -> bool {
+        let is_idle = self.handed_out.is_empty() && self.core.clone().poll_spawn().is_none();
+        let deadlines = [self.core.next_deadline(), self.kernel.next_end(self.now)];
+        is_idle
+            && !self.kernel.has_post()
+            && self.kernel.reports(self.now).is_empty()
+            && deadlines == [None, None]
     }
 
     /// Something may be told to end: whatever a stop has left by rules that have changed is looked for.
@@ -458,6 +493,16 @@ impl<'t> World<'t> {
                 (it.has_mixed_rules, it.is_to_find_nothing) = (false, false);
             }
             self.look_around();
+            self.is_thought_of = true;
+            if !self.kernel.trouble.is_blind {
+                if self.expected.values().any(Expected::is_worth_a_look) {
+                    self.all_is_seen();
+                }
+            } else {
+                // Whoever cannot be looked for is not gone.
+                let rest = self.expected.values_mut().filter(|it| it.ending.is_none());
+                rest.for_each(|it| it.lingers |= it.may_linger());
+            }
         }
     }
 
@@ -472,6 +517,7 @@ impl<'t> World<'t> {
 
     pub fn carry_out_and_compare(&mut self) -> Kept {
         self.steps += 1;
+        self.is_thought_of = false;
         self.began_to_stop.clear();
         while let Some(action) = self.core.poll_action() {
             self.wants.push_back(action);
@@ -481,6 +527,7 @@ impl<'t> World<'t> {
             self.carry_out(action)?;
         }
         self.kernel.forget_reaped(self.now);
+        self.expected.values_mut().for_each(|instance| instance.comes_by_itself = false);
         self.look_around();
         let is_over = |it: &Expected| it.is_gone && it.is_at_rest();
         if let Some(it) = self.expected.values().find(|it| is_over(it) && it.lingers) {
@@ -535,9 +582,10 @@ impl<'t> World<'t> {
             }
             Action::Done { request, ok } => self.answers.done(request, ok),
             Action::Changed { instance, from, to } => self.changed(instance, from, to),
-            Action::Health { instance } => match self.expected[&instance].state() {
-                "RUNNING" => Ok(()),
-                state => Err(format!("news about the health of what is {state}")),
+            // What follows from the news comes after it.
+            Action::Health { instance } => match self.shown.get(&self.expected[&instance].name) {
+                Some(State::Running) => Ok(()),
+                state => Err(format!("news about the health of what is {state:?}")),
             },
             Action::Turn { instance } => {
                 self.turns.news(instance);
@@ -553,6 +601,9 @@ impl<'t> World<'t> {
                 let occupied = self.expected.values().filter(|instance| instance.is_occupied()).count();
                 if self.quit.replace(abandoned).is_some() || abandoned != occupied {
                     return Err(format!("it quits twice, or counts {abandoned} processes for {occupied}"));
+                }
+                if let Some(it) = self.expected.values().find(|it| it.has_strays_with_time(self.now)) {
+                    return Err(format!("it quits while strays of {} have time left", it.name));
                 }
                 self.way_out.may_quit(self.now, abandoned)
             }
@@ -593,13 +644,18 @@ impl<'t> World<'t> {
     fn changed(&mut self, key: Key, from: State, to: State) -> Kept {
         if matches!(to, State::Stopping(_)) {
             self.may_end_the_past(key)?;
-            self.began_to_stop.push(self.expected[&key].tier);
+            // Something else may have to end because of that, by an order of its own.
+            if self.may_end_at_once.contains(&key) {
+                self.began_to_stop.push(self.expected[&key].tier);
+            }
         }
         let spec = self.expected[&key].spec.clone();
         let waits_in_storm = to == State::Starting(Launch::Delayed) && self.core.deadline(key).is_none();
         match to {
             State::Starting(Launch::Queued) => {
-                self.storm.goes(self.now, key, self.expected[&key].by_itself)?;
+                let it = &self.expected[&key];
+                let had_to_wait = from == State::Starting(Launch::Delayed);
+                self.storm.goes(self.now, key, it.by_itself || (it.comes_by_itself && !had_to_wait))?;
             }
             _ if waits_in_storm => self.storm.waits(key, !spec.governance.start_interval.is_zero())?,
             _ => self.storm.leaves(key),
@@ -651,6 +707,9 @@ impl<'t> World<'t> {
             let latest = self.latest.get(key).and_then(|run| self.kernel.pid_of(*run));
             if instance.pid() != expected.born.and(latest) {
                 return broken("does not show the pid of its process");
+            }
+            if instance.spawn_error().is_some() != expected.could_not_be_born {
+                return broken("does not show whether its last spawn has failed");
             }
             if instance.is_ready() != expected.is_ready() {
                 return broken("is ready, or is not, against what its checks say");

@@ -6,15 +6,30 @@ use taskmaster::config::{
     Autorestart, Condition, Config, Governance, KillStrays, Kind, ProbeSpec, ProgramSpec, RestartDelay,
 };
 
-/// All that the simulation varies; the rest is as by default.
+use crate::programs::plain_config;
+
+/// All that the simulation varies, as far as it is not as by default.
 pub fn config(config: &Config) -> String {
-    let programs: Vec<String> = config.programs.iter().map(|spec| program(spec)).collect();
+    let plain = plain_config();
+    let by_default = keys(&plain.programs[0]);
+    let programs: Vec<String> = config.programs.iter().map(|spec| program(spec, &by_default)).collect();
     let storm = config.supervisor.restart_storm;
     let storm = storm.map_or("off".to_owned(), |it| format!("{{rate: {}, burst: {}}}", it.rate, it.burst));
     format!("{{programs: {{{}}}, taskmaster: {{restart_storm: {storm}}}}}", programs.join(", "))
 }
 
-fn program(spec: &ProgramSpec) -> String {
+fn program(spec: &ProgramSpec, by_default: &[String]) -> String {
+    let mut keys = keys(spec);
+    // A program needs its cmd; and one with a schedule does not start with the others unless it says so.
+    let has_times = spec.governance.schedule.is_some();
+    keys.retain(|key| {
+        let is_needed = key.starts_with("cmd: ") || (has_times && key.starts_with("autostart: "));
+        is_needed || !by_default.contains(key)
+    });
+    format!("{}: {{{}}}", spec.name, keys.join(", "))
+}
+
+fn keys(spec: &ProgramSpec) -> Vec<String> {
     let cmd: Vec<String> = spec.cmd.iter().map(|word| word.expand("", 0)).collect();
     let codes: Vec<String> = spec.exitcodes.iter().map(ToString::to_string).collect();
     let autorestart = match spec.autorestart {
@@ -44,7 +59,7 @@ fn program(spec: &ProgramSpec) -> String {
     ];
     keys.extend(spec.restart_delay.map(|delay| format!("restart_delay: {}", restart_delay(delay))));
     keys.extend(governance(&spec.governance));
-    format!("{}: {{{}}}", spec.name, keys.join(", "))
+    keys
 }
 
 fn restart_delay(delay: RestartDelay) -> String {
@@ -93,5 +108,6 @@ fn check(probe: &ProbeSpec) -> String {
 
 /// To the nanosecond.
 fn seconds(time: Duration) -> String {
-    format!("{}.{:09}", time.as_secs(), time.subsec_nanos())
+    let text = format!("{}.{:09}", time.as_secs(), time.subsec_nanos());
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
