@@ -17,7 +17,7 @@ use std::time::Duration;
 use mio::unix::pipe::Receiver;
 use mio::{Interest, Registry};
 
-use super::large::{LARGE_PIPE_BYTES, LargePipes};
+use super::large::{CHATTY_PIPE_BYTES, LARGE_PIPE_BYTES, LargePipes};
 use super::listener::Listener;
 use super::pace::{PIPE_BYTES, Pace, REST};
 use super::recent::Recent;
@@ -36,6 +36,8 @@ use crate::timers::Timers;
 
 /// One read, and so one pipe's share of a turn: what a pipe holds that was made larger.
 const READ_BYTES: usize = LARGE_PIPE_BYTES;
+/// The same for a pipe that was left alone for a moment.
+const RESTED_BYTES: usize = CHATTY_PIPE_BYTES;
 /// The same while a line is waited for: holding what was read against an expression takes a hundred times
 /// as long as reading it, and others are to be heard in between.
 const LISTENED_BYTES: usize = 16 * 1024;
@@ -84,7 +86,8 @@ struct Pipe {
     listener: Option<Box<Listener>>,
     /// Its process has been reaped; whoever still holds it was left behind.
     is_bereaved: bool,
-    is_large: bool,
+    /// What it holds if it was made larger, in bytes; 0 if it was not.
+    large_bytes: usize,
     pace: Pace,
 }
 
@@ -105,7 +108,7 @@ impl Pipes {
             ready: VecDeque::new(),
             parked: Vec::new(),
             rests: Timers::new(),
-            buffer: vec![0; LINE_BYTES_MAX + READ_BYTES].into_boxed_slice(),
+            buffer: vec![0; LINE_BYTES_MAX + RESTED_BYTES].into_boxed_slice(),
             dressed: Vec::new(),
             large_pipes: LargePipes::default(),
             is_refused: false,
@@ -179,7 +182,7 @@ impl Pipes {
             recent: None,
             listener: None,
             is_bereaved: false,
-            is_large: false,
+            large_bytes: 0,
             pace: Pace::default(),
         });
         self.poll(registry, key);
@@ -264,7 +267,7 @@ impl Pipes {
                     return self.rest(registry, key);
                 }
                 if pipe.pace.wants_larger_pipe() {
-                    self.enlarge(key);
+                    self.enlarge(key, LARGE_PIPE_BYTES);
                 }
                 self.ready.push_back(key);
             }
@@ -307,9 +310,9 @@ impl Pipes {
             Outcome::Data(count) => {
                 let now = self.now;
                 let Some(pipe) = self.pipes.get_mut(key) else { return };
-                let capacity = if pipe.is_large { LARGE_PIPE_BYTES } else { PIPE_BYTES };
+                let capacity = pipe.capacity();
                 if pipe.pace.rested(now, count, capacity) {
-                    self.enlarge(key);
+                    self.enlarge(key, CHATTY_PIPE_BYTES);
                 }
                 let is_chatty = self.pipes.get(key).is_some_and(|pipe| pipe.pace.is_chatty());
                 if is_chatty { self.rest(registry, key) } else { self.ready.push_back(key) }
@@ -335,9 +338,11 @@ impl Pipes {
     }
 
     /// A child that fills its pipe faster than we are there gets a larger one, while there are some.
-    fn enlarge(&mut self, key: Key) {
-        if let Some(pipe) = self.pipes.get_mut(key).filter(|pipe| !pipe.is_large) {
-            pipe.is_large = self.large_pipes.enlarge(&pipe.receiver, self.now);
+    fn enlarge(&mut self, key: Key, bytes: usize) {
+        if let Some(pipe) = self.pipes.get_mut(key).filter(|pipe| pipe.large_bytes < bytes)
+            && self.large_pipes.enlarge(&pipe.receiver, pipe.large_bytes, bytes, self.now)
+        {
+            pipe.large_bytes = bytes;
         }
     }
 
@@ -411,7 +416,7 @@ impl Pipes {
         let Some(pipe) = self.pipes.get_mut(key) else { return Outcome::Ended };
         let kept = pipe.remainder.len();
         self.buffer[..kept].copy_from_slice(&pipe.remainder);
-        let room = if pipe.is_listened_to() { LISTENED_BYTES } else { READ_BYTES };
+        let room = if pipe.is_listened_to() { LISTENED_BYTES } else { pipe.large_bytes.max(READ_BYTES) };
         loop {
             match pipe.receiver.read(&mut self.buffer[kept..kept + room]) {
                 Ok(0) => return Outcome::Ended,
@@ -452,9 +457,7 @@ impl Pipes {
 
     fn end(&mut self, registry: &Registry, key: Key) {
         let Some(mut pipe) = self.pipes.remove(key) else { return };
-        if pipe.is_large {
-            self.large_pipes.give_back();
-        }
+        self.large_pipes.give_back(pipe.large_bytes);
         self.rests.set(key.index(), None);
         self.heard.extend(pipe.hear_out());
         if let Some(recent) = pipe.recent.take().filter(|_| !pipe.is_bereaved) {
@@ -472,5 +475,12 @@ impl Pipes {
             let _ = registry.deregister(&mut pipe.receiver);
         }
         self.close(&pipe.stream);
+    }
+}
+
+impl Pipe {
+    /// What it holds, in bytes.
+    fn capacity(&self) -> usize {
+        self.large_bytes.max(PIPE_BYTES)
     }
 }

@@ -1,6 +1,5 @@
 //! Lines that are waited for.
 
-use super::super::large::LARGE_PIPE_BYTES;
 use super::super::listener::Listener;
 use super::super::pace::PIPE_BYTES;
 use super::{Outcome, Pipe, Pipes};
@@ -43,8 +42,7 @@ impl Pipes {
     /// Reads what a living process has written until now; no more than its pipe can hold, so that one that
     /// writes on has an end, too. False if its destination takes nothing, so that it cannot be heard.
     pub(crate) fn catch_up(&mut self, key: Key) -> bool {
-        let is_large = self.pipes.get(key).is_some_and(|pipe| pipe.is_large);
-        let mut left = if is_large { LARGE_PIPE_BYTES } else { PIPE_BYTES };
+        let mut left = self.pipes.get(key).map_or(PIPE_BYTES, Pipe::capacity);
         while !self.is_held_back(key) && !self.waits_for_line(key) {
             match self.read_once(key) {
                 Outcome::Data(count) if count < left => left -= count,
