@@ -129,12 +129,6 @@ pub const POLICIES: [Policy; 23] = [
         ..PLAIN
     },
     Policy {
-        name: "governed-two",
-        programs: "w: {cmd: x, numprocs: 2, starttime: 0, stoptime: 1, startretries: 1, restart_delay: {initial: 1, max: 2}, max_restarts: 1, window: 2}",
-        age_max: Duration::from_secs(2),
-        ..PLAIN
-    },
-    Policy {
         name: "rolls",
         programs: "w: {cmd: x, numprocs: 2, starttime: 1, stoptime: 1, startretries: 0}",
         rolls: true,
@@ -207,6 +201,12 @@ pub const POLICIES: [Policy; 23] = [
             "a: {cmd: y, starttime: 0, stoptime: 1, startretries: 0, stopsignal: INT, autostart: false}",
         ),
         scales: true,
+        ..PLAIN
+    },
+    Policy {
+        name: "governed-two",
+        programs: "w: {cmd: x, numprocs: 2, starttime: 0, stoptime: 1, startretries: 1, restart_delay: {initial: 1, max: 2}, max_restarts: 1, window: 2}",
+        age_max: Duration::from_secs(2),
         ..PLAIN
     },
     Policy {

@@ -13,7 +13,7 @@ mod disk;
 mod ears;
 mod history;
 mod logs;
-#[allow(dead_code)] // It is the simulation's.
+#[allow(dead_code)] // Not all of it is drawn from.
 mod random;
 mod reference;
 mod scenes;
