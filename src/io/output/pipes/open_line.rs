@@ -7,7 +7,7 @@
 use mio::Registry;
 
 use super::super::stream::Destination;
-use super::{Outcome, Pipes};
+use super::{Outcome, Pipe, Pipes};
 use crate::slots::Key;
 use crate::time::Time;
 
@@ -42,11 +42,20 @@ impl Pipes {
         is_alive.then_some((sink, opener))
     }
 
-    /// A line that is in the way is about to be ended: its own end may have come.
+    /// A line that is in the way is about to be ended: its own end may have come. No more is read for it than
+    /// its pipe can hold.
     pub(super) fn hear_opener(&mut self, registry: &Registry, key: Key) {
-        let Some((_, opener)) = self.line_in_the_way(key) else { return };
-        if !self.is_held_back(opener) && self.read_once(opener) == Outcome::Ended {
-            self.end(registry, opener);
+        let mut total = 0;
+        while let Some((_, opener)) = self.line_in_the_way(key) {
+            let capacity = self.pipes.get(opener).map_or(0, Pipe::capacity);
+            if self.is_held_back(opener) || total >= capacity {
+                return;
+            }
+            match self.read_once(opener) {
+                Outcome::Data(count) => total += count,
+                Outcome::Drained => return,
+                Outcome::Ended => return self.end(registry, opener),
+            }
         }
     }
 }
