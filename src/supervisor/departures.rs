@@ -32,8 +32,10 @@ impl Program {
 }
 
 impl Supervisor {
-    /// Takes out what was to be gone and is at rest; called when all about it has been told.
-    pub(super) fn forget_the_gone(&mut self) {
+    /// Takes out what was to be gone and is at rest; called when all about it has been told. Whether there
+    /// was any.
+    pub(super) fn forget_the_gone(&mut self) -> bool {
+        let before = self.list_revision;
         for key in std::mem::take(&mut self.gone) {
             let Some(instance) = self.instances.get(key).filter(|it| it.is_to_be_forgotten()) else {
                 continue;
@@ -50,6 +52,7 @@ impl Supervisor {
                 self.depart(program as usize);
             }
         }
+        self.list_revision != before
     }
 
     /// A program's last instance has gone, and it with it.

@@ -233,11 +233,11 @@ impl Supervisor {
 
     /// The next effect, in order. When all have been told, instances that were to be gone are.
     pub fn poll_action(&mut self) -> Option<Action> {
-        let action = self.actions.pop_front();
-        if action.is_none() {
-            self.forget_the_gone();
+        if self.actions.is_empty() && self.forget_the_gone() {
+            // One that waited for another to be up may be the only one by now.
+            self.advance_recycling();
         }
-        action
+        self.actions.pop_front()
     }
 
     /// The next process to start, if any. Its outcome must come back as [`Event::Spawned`] or

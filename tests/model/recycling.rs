@@ -154,3 +154,13 @@ fn without_a_limit_nothing_is_measured_or_timed() {
     assert!(measure(&mut scene, "w:0", u64::MAX).is_empty());
     assert_eq!(scene.core.next_deadline(), None);
 }
+
+#[test]
+fn one_that_is_too_large_and_alone_by_now_is_renewed_without_another_event() {
+    let mut scene = Scene::booted(LARGE);
+    scene.spawn_all();
+    scene.order("stop w:1");
+    scene.ends("w:1");
+    assert!(measure(&mut scene, "w:0", 200 * MB).is_empty(), "nobody else works");
+    assert_eq!(asked(&scene.order("scale w 1")), ["w:0"]);
+}

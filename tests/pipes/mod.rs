@@ -4,6 +4,9 @@
 //! the clock is not, and nothing sleeps. What stands in the logs is held against a reference that was written
 //! from the README alone.
 //!
+//! They are played in a process of their own: those beside other tests would have pipes that do not end, as a process
+//! that another test starts holds the ends of all pipes until its exec.
+//!
 //! `PIPES_SEED=n cargo test --lib histories` replays one history; `PIPES_SECONDS=n` or `PIPES_HISTORIES=n` say how
 //! many to play. A failure prints its seed and a short way to it.
 
@@ -25,6 +28,7 @@ mod writers;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -41,6 +45,15 @@ const TAPE_LENGTH: usize = 2000;
 const ENOUGH: u64 = 250;
 
 #[test]
+fn histories_and_scenes_by_themselves() {
+    let mut tests = Command::new(std::env::current_exe().unwrap());
+    let Output { status, stdout, stderr } = tests.args(["--ignored", "io::output::histories::"]).output().unwrap();
+    let said = [stdout, stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+    assert!(status.success() && said.contains("9 passed"), "{said}");
+}
+
+#[test]
+#[ignore = "in a process of its own"]
 fn every_history_keeps_every_promise() {
     let directory = memory();
     if let Some(seed) = number("PIPES_SEED") {
@@ -69,6 +82,7 @@ fn every_history_keeps_every_promise() {
 
 /// What never happens is never tested.
 #[test]
+#[ignore = "in a process of its own"]
 fn the_histories_see_what_they_are_for() {
     let directory = memory();
     let mut seen = Seen::default();

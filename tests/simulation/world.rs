@@ -302,10 +302,8 @@ impl<'t> World<'t> {
     /// A report about a process that is history: nothing may come of it.
     pub fn report_stale(&mut self, event: Event) -> Kept {
         self.play(|| script::stale(&event));
-        // Any event may bring a shutdown on that has run out of time, or let one be recycled for whom the last
-        // other one has just gone.
-        let is_late = self.core.next_deadline().is_some_and(|deadline| deadline <= self.now)
-            || self.expected.values().any(|it| it.excess_since.is_some());
+        // Any event may bring a shutdown on that has run out of time.
+        let is_late = self.core.next_deadline().is_some_and(|deadline| deadline <= self.now);
         let before = self.all_of_the_core();
         self.handle(event)?;
         let is_same = self.all_of_the_core() == before;
