@@ -36,6 +36,8 @@ impl World<'_> {
             .expected
             .iter()
             .filter(|(other, it)| **other != key && it.spec.name == *name)
+            // Whoever is to be gone and has nothing to do any more is so before anything else happens.
+            .filter(|(_, it)| !(it.is_gone && it.is_at_rest()))
             .map(|(_, it)| it)
             .collect();
         let is_covered = others.is_empty() || others.iter().any(|it| it.is_ready());
