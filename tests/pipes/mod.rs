@@ -47,7 +47,8 @@ const ENOUGH: u64 = 250;
 #[test]
 fn histories_and_scenes_by_themselves() {
     let mut tests = Command::new(std::env::current_exe().unwrap());
-    let Output { status, stdout, stderr } = tests.args(["--ignored", "io::output::histories::"]).output().unwrap();
+    let Output { status, stdout, stderr } =
+        tests.args(["--ignored", "io::output::histories::"]).output().unwrap();
     let said = [stdout, stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
     assert!(status.success() && said.contains("9 passed"), "{said}");
 }
