@@ -86,8 +86,8 @@ pub struct About {
 
 /// Builds the rows of all instances.
 pub fn take(supervisor: &Supervisor, now: Time, observed: impl Fn(u32) -> Observed) -> Snapshot {
-    let turns = supervisor.awaiting_turn();
-    let rows = |program| program_rows(supervisor, now, (program, program.instances()), &turns, &observed);
+    let look = Look::new(supervisor, now, observed);
+    let rows = |program: &Program| look.program(program, program.instances());
     Snapshot { programs: supervisor.programs().map(rows).collect() }
 }
 
@@ -104,7 +104,7 @@ pub fn take_some(
         keys.chunk_by(|one, other| supervisor.place_of(*one) == supervisor.place_of(*other)).collect();
     shares.sort_by_key(|share| supervisor.place_of(share[0]));
     let mut shares = shares.into_iter().peekable();
-    let turns = supervisor.awaiting_turn();
+    let look = Look::new(supervisor, now, observed);
     let is_of = |share: &[Key], program: &Program| {
         let place = program.instances().first().and_then(|key| supervisor.place_of(*key));
         supervisor.place_of(share[0]) == place
@@ -112,25 +112,9 @@ pub fn take_some(
     let rows = |program: &Program| {
         let share = shares.next_if(|share| is_of(share, program)).unwrap_or_default();
         let is_shown = !share.is_empty() || program.instances().is_empty();
-        is_shown.then(|| program_rows(supervisor, now, (program, share), &turns, &observed))
+        is_shown.then(|| look.program(program, share))
     };
     Snapshot { programs: supervisor.programs().filter_map(rows).collect() }
-}
-
-fn program_rows(
-    supervisor: &Supervisor,
-    now: Time,
-    (program, keys): (&Program, &[Key]),
-    turns: &BTreeSet<Key>,
-    observed: impl Fn(u32) -> Observed,
-) -> ProgramRows {
-    let row = |key: &Key| process_row(supervisor, now, (program, *key), turns, &observed);
-    let rows = keys.iter().filter_map(row);
-    ProgramRows {
-        name: program.spec().name.clone(),
-        numprocs: program.spec().numprocs,
-        processes: rows.collect(),
-    }
 }
 
 /// The rows of just these instances; of those that are gone there is none.
@@ -140,12 +124,8 @@ pub fn rows(
     keys: impl Iterator<Item = Key>,
     observed: impl Fn(u32) -> Observed,
 ) -> Vec<ProcessRow> {
-    let turns = supervisor.awaiting_turn();
-    keys.filter_map(|key| {
-        let program = supervisor.program_of(key)?;
-        process_row(supervisor, now, (program, key), &turns, &observed)
-    })
-    .collect()
+    let look = Look::new(supervisor, now, observed);
+    keys.filter_map(|key| look.process(supervisor.program_of(key)?, key)).collect()
 }
 
 /// How many instances are in each state, in the order of [`State::NAMES`].
@@ -158,30 +138,48 @@ pub fn counts(supervisor: &Supervisor) -> [usize; State::NAMES.len()] {
     counts
 }
 
-fn process_row(
-    supervisor: &Supervisor,
+/// What rows are made of.
+struct Look<'a, F> {
+    supervisor: &'a Supervisor,
     now: Time,
-    (program, key): (&Program, Key),
-    turns: &BTreeSet<Key>,
-    observed: impl Fn(u32) -> Observed,
-) -> Option<ProcessRow> {
-    let instance = supervisor.instance(key)?;
-    let Observed { usage, trouble } = instance.pid().map(observed).unwrap_or_default();
-    let description = waits_for(supervisor, key)
-        .unwrap_or_else(|| describe(instance, program, supervisor.deadline(key).map(|at| at - now)));
-    let turn = turns.contains(&key).then(|| WAITS_IN_ROLL.to_owned());
-    let words = [description].into_iter().filter(|words| !words.is_empty()).chain(turn).chain(trouble);
-    Some(ProcessRow {
-        name: format!("{}:{}", program.spec().name, instance.number()),
-        state: instance.state(),
-        pid: instance.pid(),
-        uptime: instance.started().map(|started| now - started),
-        restarts: instance.restarts(),
-        exits: instance.exits(),
-        exit: instance.last_exit(),
-        description: words.collect::<Vec<_>>().join("; "),
-        usage,
-    })
+    /// Those that wait for their turn in a rolling restart.
+    turns: BTreeSet<Key>,
+    observed: F,
+}
+
+impl<F: Fn(u32) -> Observed> Look<'_, F> {
+    fn new(supervisor: &Supervisor, now: Time, observed: F) -> Look<'_, F> {
+        Look { supervisor, now, turns: supervisor.awaiting_turn(), observed }
+    }
+
+    fn program(&self, program: &Program, keys: &[Key]) -> ProgramRows {
+        ProgramRows {
+            name: program.spec().name.clone(),
+            numprocs: program.spec().numprocs,
+            processes: keys.iter().filter_map(|key| self.process(program, *key)).collect(),
+        }
+    }
+
+    fn process(&self, program: &Program, key: Key) -> Option<ProcessRow> {
+        let instance = self.supervisor.instance(key)?;
+        let Observed { usage, trouble } = instance.pid().map(&self.observed).unwrap_or_default();
+        let description = waits_for(self.supervisor, key).unwrap_or_else(|| {
+            describe(instance, program, self.supervisor.deadline(key).map(|at| at - self.now))
+        });
+        let turn = self.turns.contains(&key).then(|| WAITS_IN_ROLL.to_owned());
+        let words = [description].into_iter().filter(|words| !words.is_empty()).chain(turn).chain(trouble);
+        Some(ProcessRow {
+            name: format!("{}:{}", program.spec().name, instance.number()),
+            state: instance.state(),
+            pid: instance.pid(),
+            uptime: instance.started().map(|started| self.now - started),
+            restarts: instance.restarts(),
+            exits: instance.exits(),
+            exit: instance.last_exit(),
+            description: words.collect::<Vec<_>>().join("; "),
+            usage,
+        })
+    }
 }
 
 /// What an instance waits for that has not been started for want of it, beside its start_interval.

@@ -16,7 +16,8 @@ mod disk;
 mod ears;
 mod history;
 mod logs;
-#[allow(dead_code)] // Not all of it is drawn from.
+#[allow(dead_code, reason = "the simulation uses the rest")]
+#[path = "../simulation/random.rs"]
 mod random;
 mod reference;
 mod scenes;

@@ -25,6 +25,15 @@ impl Scene {
         Scene { world, _directory: directory }
     }
 
+    /// Somebody has begun a line: `abc`.
+    fn amid_a_line() -> (Scene, usize) {
+        let mut scene = Scene::new(Rotation::NEVER, LogFull::Drop);
+        let a = scene.join();
+        scene.say(a, "abc");
+        scene.turn();
+        (scene, a)
+    }
+
     fn join(&mut self) -> usize {
         self.join_as(false, None)
     }
@@ -74,10 +83,7 @@ impl Scene {
 #[test]
 #[ignore = "in a process of its own"]
 fn who_joins_waits_for_the_end_of_a_line() {
-    let mut scene = Scene::new(Rotation::NEVER, LogFull::Drop);
-    let a = scene.join();
-    scene.say(a, "abc");
-    scene.turn();
+    let (mut scene, a) = Scene::amid_a_line();
     assert_eq!(scene.text(), "abc", "a prompt is seen at once");
     let b = scene.join();
     scene.say(b, "b\n");
@@ -97,12 +103,8 @@ fn who_joins_waits_for_the_end_of_a_line() {
 #[test]
 #[ignore = "in a process of its own"]
 fn nobody_waits_longer_than_a_moment() {
-    let mut scene = Scene::new(Rotation::NEVER, LogFull::Drop);
-    let (a, b, c);
-    a = scene.join();
-    scene.say(a, "abc");
-    scene.turn();
-    (b, c) = (scene.join(), scene.join());
+    let (mut scene, a) = Scene::amid_a_line();
+    let (b, c) = (scene.join(), scene.join());
     scene.say(b, "b\n");
     scene.turn();
     scene.pass(WAIT / 2);
@@ -123,10 +125,7 @@ fn nobody_waits_longer_than_a_moment() {
 #[ignore = "in a process of its own"]
 fn the_end_of_a_line_is_looked_for_before_the_line_is_broken() {
     for is_end_of_b in [false, true] {
-        let mut scene = Scene::new(Rotation::NEVER, LogFull::Drop);
-        let a = scene.join();
-        scene.say(a, "abc");
-        scene.turn();
+        let (mut scene, a) = Scene::amid_a_line();
         let b = scene.join();
         scene.say(b, "b\n");
         scene.turn();
@@ -146,19 +145,13 @@ fn the_end_of_a_line_is_looked_for_before_the_line_is_broken() {
 #[test]
 #[ignore = "in a process of its own"]
 fn last_words_do_not_wait_and_nobody_waits_for_the_dead() {
-    let mut scene = Scene::new(Rotation::NEVER, LogFull::Drop);
-    let a = scene.join();
-    scene.say(a, "abc");
-    scene.turn();
+    let (mut scene, _) = Scene::amid_a_line();
     let b = scene.join();
     scene.say(b, "b\n");
     scene.world.reap(b, false).unwrap();
     assert_eq!(scene.text(), "abc\nb\n");
     scene.finish();
-    let mut scene = Scene::new(Rotation::NEVER, LogFull::Drop);
-    let a = scene.join();
-    scene.say(a, "abc");
-    scene.turn();
+    let (mut scene, a) = Scene::amid_a_line();
     let b = scene.join();
     scene.world.reap(a, true).unwrap();
     scene.say(b, "b\n");
@@ -172,10 +165,7 @@ fn last_words_do_not_wait_and_nobody_waits_for_the_dead() {
 #[test]
 #[ignore = "in a process of its own"]
 fn who_waits_for_a_line_is_not_silent() {
-    let mut scene = Scene::new(Rotation::NEVER, LogFull::Drop);
-    let a = scene.join();
-    scene.say(a, "abc");
-    scene.turn();
+    let (mut scene, _) = Scene::amid_a_line();
     let b = scene.join_as(false, Some(Ears::new(Probe::Liveness)));
     scene.world.ask_again(b);
     scene.say(b, "bjbb\n");
